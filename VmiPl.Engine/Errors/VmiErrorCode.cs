@@ -1,0 +1,47 @@
+namespace VmiPl.Errors;
+
+/// <summary>What went wrong, in terms a caller can act on. The module maps each code to an error id, a category and a
+/// recommended action; a test holds that table complete.</summary>
+public enum VmiErrorCode
+{
+    /// <summary>No running machine, process, socket or file answers to the given name.</summary>
+    MachineNotFound,
+    /// <summary>The machine was there and is gone: QEMU exited, was killed, or the dump file was truncated under us.</summary>
+    MachineLost,
+    /// <summary>The operating system does not let this user read or write that process, socket or file.</summary>
+    AccessDenied,
+    /// <summary>The operation needs a QEMU monitor and the machine has none that can be reached.</summary>
+    MonitorUnavailable,
+    /// <summary>The monitor exists but another client holds it.</summary>
+    MonitorBusy,
+    /// <summary>The monitor answered something that is not its protocol, or answered with an error.</summary>
+    MonitorProtocol,
+    /// <summary>Something that was waited for did not happen in time.</summary>
+    Timeout,
+    /// <summary>No way to the guest's memory works.</summary>
+    MemoryUnavailable,
+    /// <summary>An address is not mapped or not backed by memory.</summary>
+    AddressUnreadable,
+    /// <summary>An address cannot be written, or the way to memory in use is read-only.</summary>
+    AddressUnwritable,
+    /// <summary>No kernel that this module understands was found in the guest's memory.</summary>
+    KernelNotFound,
+    /// <summary>The guest's kernel has no such symbol.</summary>
+    SymbolNotFound,
+    /// <summary>A type, member or symbol that the operation needs was not found in this guest.</summary>
+    ProfileIncomplete,
+    /// <summary>The guest has no such process.</summary>
+    ProcessNotFound,
+    /// <summary>A dump file is damaged or of an unknown format.</summary>
+    DumpInvalid,
+    /// <summary>Guest data contradicts itself: a loop, a cut table, an impossible size.</summary>
+    GuestDataInvalid,
+    /// <summary>A bound of <see cref="VmiLimits"/> was reached.</summary>
+    LimitExceeded,
+    /// <summary>An argument is not of the form that the operation takes.</summary>
+    InvalidArgument,
+    /// <summary>The operation does not apply to this kind of machine (for example, resuming a dump).</summary>
+    NotSupported,
+    /// <summary>A file could not be read or written, or the disk is full.</summary>
+    FileFailure,
+}

@@ -1,0 +1,55 @@
+namespace VmiPl.Errors;
+
+/// <summary>Every bound on walks over guest data. The guest is untrusted: no loop over its data runs without one of these,
+/// and each has a test in which a hostile guest reaches it. Immutable; share freely between threads.</summary>
+public sealed record VmiLimits
+{
+    /// <summary>The bounds used where none are given.</summary>
+    public static VmiLimits Default { get; } = new();
+
+    /// <summary>Tasks (threads included) taken from one guest before a list is cut and marked partial.
+    /// Linux's own ceiling for pids is 4,194,304 (PID_MAX_LIMIT).</summary>
+    public int MaxTasks { get; init; } = 4_194_304;
+
+    /// <summary>Wall time of one process list, after which it is cut and marked partial.</summary>
+    public TimeSpan MaxListTime { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Components of one path, mount hops included.</summary>
+    public int MaxPathComponents { get; init; } = 512;
+
+    /// <summary>Bytes of one path (Linux: PATH_MAX 4096 for one system call; a dentry chain can be longer).</summary>
+    public int MaxPathBytes { get; init; } = 16 * 1024;
+
+    /// <summary>Bytes of one string read from the guest where the caller gives no smaller number.</summary>
+    public int MaxStringBytes { get; init; } = 64 * 1024;
+
+    /// <summary>Kernel modules listed.</summary>
+    public int MaxModules { get; init; } = 4096;
+
+    /// <summary>Kernel symbols decoded (Linux 6.12 has about 210,000 with every module loaded).</summary>
+    public int MaxSymbols { get; init; } = 2_000_000;
+
+    /// <summary>Bytes of one BTF blob (Linux 6.12: about 6 MiB).</summary>
+    public int MaxBtfBytes { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>Types in one BTF blob.</summary>
+    public int MaxBtfTypes { get; init; } = 4_000_000;
+
+    /// <summary>Bytes of kernel image searched for tables.</summary>
+    public long MaxKernelImageBytes { get; init; } = 512L * 1024 * 1024;
+
+    /// <summary>Page-table entries visited by one walk over an address range.</summary>
+    public int MaxPageTableEntries { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>Bytes that one read command hands out.</summary>
+    public int MaxReadBytes { get; init; } = 256 * 1024 * 1024;
+
+    /// <summary>Segments of one dump file's header.</summary>
+    public int MaxDumpSegments { get; init; } = 65_536;
+
+    /// <summary>Bytes of one monitor message.</summary>
+    public int MaxMonitorMessageBytes { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>Time a monitor may take for a greeting or an answer.</summary>
+    public TimeSpan MonitorTimeout { get; init; } = TimeSpan.FromSeconds(5);
+}
