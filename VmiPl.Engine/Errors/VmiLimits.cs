@@ -7,9 +7,9 @@ public sealed record VmiLimits
     /// <summary>The bounds used where none are given.</summary>
     public static VmiLimits Default { get; } = new();
 
-    /// <summary>Tasks (threads included) taken from one guest before a list is cut and marked partial.
-    /// Linux's own ceiling for pids is 4,194,304 (PID_MAX_LIMIT).</summary>
-    public int MaxTasks { get; init; } = 4_194_304;
+    /// <summary>Tasks (threads included) taken from one guest before a list is cut and marked partial; fewer where the guest's
+    /// memory could not hold so many. Linux allows 4,194,304 ids (PID_MAX_LIMIT) but starts out with 32,768.</summary>
+    public int MaxTasks { get; init; } = 1_048_576;
 
     /// <summary>Wall time of one process list, after which it is cut and marked partial.</summary>
     public TimeSpan MaxListTime { get; init; } = TimeSpan.FromSeconds(30);

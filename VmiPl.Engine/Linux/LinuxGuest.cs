@@ -1,11 +1,17 @@
+using System.Collections.Concurrent;
+using VmiPl.Errors;
 using VmiPl.Machines;
+using VmiPl.Memory;
 using VmiPl.Symbols;
 
 namespace VmiPl.Linux;
 
-/// <summary>A machine whose Linux kernel was found: the door to everything that is read from it by meaning.</summary>
+/// <summary>A machine whose Linux kernel was found: the door to everything that is read from it by meaning. Safe from several
+/// threads; each operation reads the guest anew and shares nothing with the ones before but the profile.</summary>
 public sealed class LinuxGuest
 {
+    private readonly ConcurrentBag<GuestView> _views = [];
+
     /// <summary>Makes a guest of its parts.</summary>
     public LinuxGuest(VmiMachine machine, KernelProfile profile)
     {
@@ -18,4 +24,67 @@ public sealed class LinuxGuest
 
     /// <summary>What its kernel looks like.</summary>
     public KernelProfile Profile { get; }
+
+    /// <summary>Lists the guest's tasks. Never throws for what the guest's data says: a list that cannot be followed to its end is
+    /// partial and says why. Throws <c>ProfileIncomplete</c> where the kernel does not tell enough to begin, <c>MachineLost</c>
+    /// where the machine goes away, and <see cref="OperationCanceledException"/>.</summary>
+    public ProcessList Processes(ProcessQuery? query = null, CancellationToken cancel = default)
+    {
+        query ??= new ProcessQuery();
+        using GuestView view = Rent();
+        ProcessList list = view.Walk.Run(view, query, cancel);
+        return HiddenTasks.Confirm(list, () =>
+        {
+            view.Refresh();
+            return view.Walk.Run(view, query, cancel);
+        });
+    }
+
+    /// <summary>Lists the loaded modules. Throws <c>ProfileIncomplete</c>, or <c>GuestDataInvalid</c> and <c>LimitExceeded</c> behind
+    /// the ones that could be read.</summary>
+    public IEnumerable<VmiModule> Modules()
+    {
+        using GuestView view = Rent();
+        foreach (ModuleList.Found found in ModuleList.Read(Profile, view.Kernel, Machine.Name, Machine.Limits))
+            yield return found.Module;
+    }
+
+    /// <summary>The kernel's symbols together with those of its modules, as they are now.</summary>
+    public ISymbolTable Symbols()
+    {
+        using GuestView view = Rent();
+        return ModuleSymbols.Join(Profile, view.Kernel, Machine.Name, Machine.Limits);
+    }
+
+    /// <summary>The kernel's address space, for one operation of the caller's; see <see cref="AddressSpace"/>.</summary>
+    public AddressSpace OpenKernelSpace() => Profile.Location.OpenSpace(new SnapshotMemory(Machine.GetMemory()));
+
+    /// <summary>The address space of a process. Throws <c>ProcessNotFound</c>; a kernel thread has none of its own and gives the
+    /// kernel's.</summary>
+    public AddressSpace OpenProcessSpace(int processId, CancellationToken cancel = default)
+    {
+        ProcessList list = Processes(new ProcessQuery(), cancel);
+        VmiProcess process = list.Processes.FirstOrDefault(task => task.ProcessId == processId)
+            ?? throw new VmiException(VmiErrorCode.ProcessNotFound,
+                $"Machine '{Machine.Name}' has no process {processId}{(list.IsPartial ? $" in the part of its list that could be read ({list.Problem})" : "")}.",
+                $"{Machine.Name}:{processId}");
+        if (process.PageDirectory is not { } root)
+        {
+            if (process.IsKernelThread)
+                return OpenKernelSpace();
+            throw new VmiException(VmiErrorCode.ProcessNotFound,
+                $"Process {processId} of machine '{Machine.Name}' has no memory: it has ended and waits for its parent.", $"{Machine.Name}:{processId}");
+        }
+        return OpenKernelSpace().WithRoot(new GuestPhysicalAddress(root));
+    }
+
+    private GuestView Rent()
+    {
+        if (!_views.TryTake(out GuestView? view))
+            return new GuestView(this);
+        view.Refresh();
+        return view;
+    }
+
+    internal void Return(GuestView view) => _views.Add(view);
 }
