@@ -134,7 +134,7 @@ public sealed class AddressSpace
     {
         const int Step = 256;
         int done = 0;
-        while (done < buffer.Length)
+        while (done < buffer.Length && address.Value + (ulong)done >= address.Value)
         {
             // Short steps: most strings are short, and the page behind may be unmapped.
             int want = Math.Min(Step - (int)((address.Value + (ulong)done) & (Step - 1)), buffer.Length - done);
@@ -162,7 +162,7 @@ public sealed class AddressSpace
             return;
         foreach (GuestVirtualAddress address in addresses)
         {
-            ulong end = address.Value + (ulong)Math.Max(length, 1) - 1;
+            ulong end = address.Value + Math.Min((ulong)Math.Max(length, 1) - 1, ulong.MaxValue - address.Value);
             for (ulong page = address.Value & ~0xFFFUL; page <= end; page += 4096)
             {
                 if (TryTranslate(new GuestVirtualAddress(page), out Translation translation))

@@ -19,6 +19,9 @@ public sealed class ArrayMemory : IGuestMemory
     public MemoryAccess Access => MemoryAccess.Dump;
 
     /// <inheritdoc/>
+    public bool IsMapped => true;
+
+    /// <inheritdoc/>
     public int Read(GuestPhysicalAddress address, Span<byte> buffer)
     {
         if (address.Value >= (ulong)_bytes.Length)

@@ -33,4 +33,7 @@ public interface IGuestMemory
 
     /// <summary>Which way serves.</summary>
     MemoryAccess Access { get; }
+
+    /// <summary>Whether the memory lies in this process, so that reading it costs no call and copies of it save nothing.</summary>
+    bool IsMapped => Access == MemoryAccess.SharedMapping;
 }

@@ -79,18 +79,22 @@ public static class PageTableWalker
     }
 
     /// <summary>Yields what the tables map between two addresses (both inclusive), in ascending order, neighbours with
-    /// consecutive frames and equal rights joined. Stops with <c>LimitExceeded</c> once it has looked at
-    /// <see cref="VmiLimits.MaxPageTableEntries"/> entries: tables that refer to themselves can describe 2^36 pages.</summary>
+    /// consecutive frames and equal rights joined; whole 4 KiB pages at both ends. Stops with <c>LimitExceeded</c> once it has
+    /// read <see cref="VmiLimits.MaxPageTableEntries"/> entries: tables that refer to themselves can describe 2^36 pages.</summary>
     public static IEnumerable<VirtualRange> Ranges(IGuestMemory memory, PagingMode mode, GuestPhysicalAddress root, GuestVirtualAddress first, GuestVirtualAddress last, VmiLimits limits)
     {
+        if (first.Value > last.Value)
+            yield break;
         if (mode == PagingMode.None)
         {
-            yield return new VirtualRange(first, last.Value - first.Value + 1, new GuestPhysicalAddress(first.Value), true, true, true);
+            ulong end = Math.Min(last.Value, uint.MaxValue);
+            if (first.Value <= end)
+                yield return new VirtualRange(first, end - first.Value + 1, new GuestPhysicalAddress(first.Value), true, true, true);
             yield break;
         }
         VirtualRange? pending = null;
-        var budget = new EntryBudget(limits.MaxPageTableEntries);
-        foreach (VirtualRange page in Pages(memory, mode, LevelsOf(mode), 0, root.Value & RootMask(mode), 0, Write | UserBit, 0, first.Value, last.Value, budget))
+        var walk = new RangeWalk(memory, mode, first.Value, last.Value, limits.MaxPageTableEntries);
+        foreach (VirtualRange page in walk.Pages(0, root.Value & RootMask(mode), 0, Write | UserBit, 0))
         {
             if (pending is { } run && run.End == page.Start && run.Physical + run.Length == page.Physical
                 && run.Writable == page.Writable && run.User == page.User && run.Executable == page.Executable)
@@ -106,41 +110,50 @@ public static class PageTableWalker
             yield return rest;
     }
 
-    private static IEnumerable<VirtualRange> Pages(IGuestMemory memory, PagingMode mode, Level[] levels, int depth, ulong table, ulong prefix, ulong rights, ulong noExecute, ulong first, ulong last, EntryBudget budget)
+    /// <summary>One walk over a range: its bounds, the entries it may still read, and a buffer for each level.</summary>
+    private sealed class RangeWalk(IGuestMemory memory, PagingMode mode, ulong first, ulong last, long entriesLeft)
     {
-        Level level = levels[depth];
-        ulong size = 1UL << level.Shift;
-        int count = 1 << level.Bits;
-        // A table is read whole: an entry at a time would cost a call each on memory that is not mapped here.
-        byte[] entries = new byte[count * level.EntrySize];
-        int readable = memory.Read(new GuestPhysicalAddress(table), entries) / level.EntrySize;
-        for (int i = 0; i < readable; i++)
+        private readonly Level[] _levels = LevelsOf(mode);
+        private readonly byte[]?[] _tables = new byte[]?[LevelsOf(mode).Length];
+
+        public IEnumerable<VirtualRange> Pages(int depth, ulong table, ulong prefix, ulong rights, ulong noExecute)
         {
-            ulong start = SignExtend(mode, prefix | ((ulong)i << level.Shift));
-            if (start + (size - 1) < first)
-                continue;
-            if (start > last)
-                yield break;
-            budget.Spend();
-            ulong entry = level.EntrySize == 8
-                ? BinaryPrimitives.ReadUInt64LittleEndian(entries.AsSpan(i * 8))
-                : BinaryPrimitives.ReadUInt32LittleEndian(entries.AsSpan(i * 4));
-            if ((entry & Present) == 0)
-                continue;
-            ulong entryRights = rights, entryNoExecute = noExecute;
-            Restrict(mode, level, entry, ref entryRights, ref entryNoExecute);
-            if (level.Shift == 12 || (level.MayBeLarge && (entry & LargePage) != 0))
+            Level level = _levels[depth];
+            ulong size = 1UL << level.Shift;
+            // A table is read whole: an entry at a time would cost a call each on memory that is not mapped here.
+            // It is charged whole, too, readable or not: the calls are what a walk over garbage costs.
+            int count = 1 << level.Bits;
+            if ((entriesLeft -= count) < 0)
+                throw new VmiException(VmiErrorCode.LimitExceeded, "The guest's page tables describe more pages than a walk may visit; they may refer to themselves.");
+            byte[] entries = _tables[depth] ??= new byte[count * level.EntrySize];
+            int readable = memory.Read(new GuestPhysicalAddress(table), entries) / level.EntrySize;
+            for (int i = 0; i < readable; i++)
             {
-                ulong skip = first > start ? (first - start) & ~0xFFFUL : 0;
-                ulong end = Math.Min(start + (size - 1), last | 0xFFF);
-                yield return new VirtualRange(
-                    new GuestVirtualAddress(start + skip), end - (start + skip) + 1,
-                    new GuestPhysicalAddress(FrameOf(level, entry) + skip),
-                    (entryRights & Write) != 0, (entryRights & UserBit) != 0, entryNoExecute == 0);
-                continue;
+                ulong start = SignExtend(mode, prefix | ((ulong)i << level.Shift));
+                if (start + (size - 1) < first)
+                    continue;
+                if (start > last)
+                    yield break;
+                ulong entry = level.EntrySize == 8
+                    ? BinaryPrimitives.ReadUInt64LittleEndian(entries.AsSpan(i * 8))
+                    : BinaryPrimitives.ReadUInt32LittleEndian(entries.AsSpan(i * 4));
+                if ((entry & Present) == 0)
+                    continue;
+                ulong entryRights = rights, entryNoExecute = noExecute;
+                Restrict(mode, level, entry, ref entryRights, ref entryNoExecute);
+                if (level.Shift == 12 || (level.MayBeLarge && (entry & LargePage) != 0))
+                {
+                    ulong skip = first > start ? (first - start) & ~0xFFFUL : 0;
+                    ulong end = Math.Min(start + (size - 1), last | 0xFFF);
+                    yield return new VirtualRange(
+                        new GuestVirtualAddress(start + skip), end - (start + skip) + 1,
+                        new GuestPhysicalAddress(FrameOf(level, entry) + skip),
+                        (entryRights & Write) != 0, (entryRights & UserBit) != 0, entryNoExecute == 0);
+                    continue;
+                }
+                foreach (VirtualRange page in Pages(depth + 1, entry & FrameMask, prefix | ((ulong)i << level.Shift), entryRights, entryNoExecute))
+                    yield return page;
             }
-            foreach (VirtualRange page in Pages(memory, mode, levels, depth + 1, entry & FrameMask, prefix | ((ulong)i << level.Shift), entryRights, entryNoExecute, first, last, budget))
-                yield return page;
         }
     }
 
@@ -185,16 +198,5 @@ public static class PageTableWalker
         bool whole = memory.Read(address, bytes[..size]) == size;
         entry = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
         return whole;
-    }
-
-    private sealed class EntryBudget(int entries)
-    {
-        private int _left = entries;
-
-        public void Spend()
-        {
-            if (--_left < 0)
-                throw new VmiException(VmiErrorCode.LimitExceeded, "The guest's page tables describe more pages than a walk may visit; they may refer to themselves.");
-        }
     }
 }

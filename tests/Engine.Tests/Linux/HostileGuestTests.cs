@@ -118,7 +118,7 @@ public sealed class HostileGuestTests
         // Some values do more harm than others: small ones, pointers into the guest, the guest's own links.
         ulong[] harmful = [0, 1, 2, ulong.MaxValue, 0x8000_0000_0000_0000, SyntheticLinux.Base, 1UL << 62, .. linux.AllTasks];
         LinuxGuest mapped = linux.Open(memory: new ArrayMemory(damaged));
-        LinuxGuest copied = linux.Open(memory: new UnmappedMemory(damaged));
+        LinuxGuest copied = linux.Open(memory: new CountingMemory(new ArrayMemory(damaged)));
         int partial = 0;
         for (int round = 0; round < 100_000; round++)
         {

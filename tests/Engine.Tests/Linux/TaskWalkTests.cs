@@ -1,5 +1,6 @@
 using VmiPl.Errors;
 using VmiPl.Linux;
+using VmiPl.Memory;
 using VmiPl.Tests.Synthetic;
 
 namespace VmiPl.Tests.Linux;
@@ -127,7 +128,7 @@ public sealed class TaskWalkTests
     {
         var linux = new SyntheticLinux();
         ulong task = linux.AddProcess(1, "before");
-        LinuxGuest guest = linux.Open(memory: new UnmappedMemory(linux.Memory));
+        LinuxGuest guest = linux.Open(memory: new CountingMemory(new ArrayMemory(linux.Memory)));
         Assert.Equal("before", guest.Processes().Processes[0].Name);
         linux.PutText(task + SyntheticLinux.Comm, "after\0");
         Assert.Equal("after", guest.Processes().Processes[0].Name);
