@@ -1,0 +1,69 @@
+using System.Buffers.Binary;
+using VmiPl.Errors;
+using VmiPl.Memory;
+
+namespace VmiPl.Symbols;
+
+/// <summary>The kernel's GNU build id: an ELF note (NT_GNU_BUILD_ID, 3) in its <c>.notes</c> section. The vdso images inside
+/// the kernel carry notes of their own, behind an ELF header in the same page.</summary>
+internal static class BuildId
+{
+    private const int MaxBytes = 64, PageBytes = 4096, NoteHeader = 16;
+
+    private static ReadOnlySpan<byte> TypeAndOwner => [3, 0, 0, 0, (byte)'G', (byte)'N', (byte)'U', 0];
+
+    /// <summary>Reads the id as lower-case hex; null where there is none.</summary>
+    public static string? Find(KernelImage image, ISymbolTable symbols)
+    {
+        if (symbols.TryFind("__start_notes", out GuestVirtualAddress notes) && image.Contains(notes.Value))
+        {
+            Span<byte> section = stackalloc byte[PageBytes];
+            section = section[..image.Read(notes.Value, section)];
+            for (int from = 0; section[from..].IndexOf(TypeAndOwner) is >= 0 and int hit; from += hit + 1)
+            {
+                if (TryParse(section, from + hit, out string id))
+                    return id;
+            }
+        }
+        return FindByContent(image);
+    }
+
+    /// <summary>Reads the note whose type field stands at an offset.</summary>
+    private static bool TryParse(ReadOnlySpan<byte> bytes, int type, out string id)
+    {
+        id = "";
+        if (type < 8 || type + TypeAndOwner.Length > bytes.Length)
+            return false;
+        uint nameBytes = BinaryPrimitives.ReadUInt32LittleEndian(bytes[(type - 8)..]);
+        uint idBytes = BinaryPrimitives.ReadUInt32LittleEndian(bytes[(type - 4)..]);
+        if (nameBytes != 4 || idBytes is < 8 or > MaxBytes || idBytes > bytes.Length - type - TypeAndOwner.Length)
+            return false;
+        id = Convert.ToHexStringLower(bytes.Slice(type + TypeAndOwner.Length, (int)idBytes));
+        return true;
+    }
+
+    private static string? FindByContent(KernelImage image)
+    {
+        string? found = null;
+        image.Sweep(NoteHeader + MaxBytes, (address, bytes) =>
+        {
+            for (int from = 0; bytes[from..].IndexOf(TypeAndOwner) is >= 0 and int hit; from += hit + 1)
+            {
+                int type = from + hit;
+                if ((address + (ulong)type) % 4 == 0 && TryParse(bytes, type, out string id) && !IsInVdso(image, address + (ulong)type))
+                {
+                    found = id;
+                    return true;
+                }
+            }
+            return false;
+        });
+        return found;
+    }
+
+    private static bool IsInVdso(KernelImage image, ulong note)
+    {
+        Span<byte> start = stackalloc byte[4];
+        return image.TryRead(note & ~(ulong)(PageBytes - 1), start) && start.SequenceEqual("\u007FELF"u8);
+    }
+}

@@ -1,0 +1,30 @@
+namespace VmiPl.Symbols;
+
+/// <summary>What the keys of a VMI-PL Configuration stand for in a Linux kernel.</summary>
+internal static class ConfigurationKeys
+{
+    /// <summary>Keys whose value is an address, with the symbols that give it, the first that exists winning.</summary>
+    public static IReadOnlyDictionary<string, string[]> Symbols { get; } = new Dictionary<string, string[]>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["ProcessListHead"] = ["init_task"],
+        ["SyscallDispatcherAddress"] = ["do_syscall_64", "do_int80_syscall_32", "do_syscall_32_irqs_on", "system_call"],
+    };
+
+    /// <summary>Keys whose value is an offset in bytes, with the type and the member.</summary>
+    public static IReadOnlyDictionary<string, (string Type, string Member)> Offsets { get; } = new Dictionary<string, (string, string)>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["TasksOffset"] = ("task_struct", "tasks"),
+        ["PIDOffset"] = ("task_struct", "pid"),
+        ["ProcessNameOffset"] = ("task_struct", "comm"),
+        ["MMStructOffset"] = ("task_struct", "mm"),
+        ["ExeFileOffset"] = ("mm_struct", "exe_file"),
+        ["PGDOffset"] = ("mm_struct", "pgd"),
+        ["DEntryOffset"] = ("file", "f_path.dentry"),
+        ["ParentOffset"] = ("dentry", "d_parent"),
+        ["DNameOffset"] = ("dentry", "d_name.name"),
+    };
+
+    /// <summary>Keys that say how system calls are made; they are no part of a kernel's layout and are only kept.</summary>
+    public static IReadOnlySet<string> Kept { get; } =
+        new HashSet<string>(["SyscallNumberLocation", "SyscallInterruptNumber"], StringComparer.OrdinalIgnoreCase);
+}

@@ -1,0 +1,57 @@
+using VmiPl.Errors;
+using VmiPl.Machines;
+using VmiPl.Memory;
+using VmiPl.Symbols.Btf;
+using VmiPl.Symbols.Kallsyms;
+
+namespace VmiPl.Symbols;
+
+/// <summary>Makes a kernel's profile out of the guest's memory: finds the kernel, decodes its symbols and types, and has what
+/// is missing inferred. Stateless.</summary>
+public static class ProfileBuilder
+{
+    /// <summary>What known content can tell of a kernel without BTF or data symbols.</summary>
+    internal delegate (IReadOnlyDictionary<string, int> Offsets, IReadOnlyDictionary<string, ulong> Symbols) InferLayout(
+        AddressSpace kernel, KernelLocation location, ISymbolTable symbols, VmiLimits limits);
+
+    /// <summary>Builds a machine's profile and notes the kernel's release on the machine. <paramref name="registers"/> may be
+    /// empty. Throws <c>KernelNotFound</c>, or what reading memory throws.</summary>
+    public static KernelProfile Build(VmiMachine machine, IReadOnlyList<VcpuRegisters> registers, ProfileCache? cache = null)
+    {
+        KernelProfile profile = Build(machine.GetMemory(), registers, cache, machine.Limits);
+        machine.KernelRelease = profile.Release;
+        return profile;
+    }
+
+    /// <summary>Builds the profile of the kernel in <paramref name="memory"/>; see the other overload.</summary>
+    public static KernelProfile Build(IGuestMemory memory, IReadOnlyList<VcpuRegisters> registers, ProfileCache? cache = null, VmiLimits? limits = null)
+        => Build(memory, registers, cache, limits ?? VmiLimits.Default, null);
+
+    internal static KernelProfile Build(IGuestMemory memory, IReadOnlyList<VcpuRegisters> registers, ProfileCache? cache, VmiLimits limits, InferLayout? infer)
+    {
+        KernelLocation location = KernelLocator.Locate(memory, registers, limits);
+        KernelImage image = KernelImage.Open(memory, location, limits);
+        KernelTables tables = KernelTables.Read(image, limits);
+        if (!tables.FromCache)
+            _ = cache;
+
+        ISymbolTable symbols = tables.Symbols ?? (ISymbolTable)new EmptySymbols();
+        location = KernelRoot.Prefer(memory, Trim(location, symbols), symbols, image);
+        IReadOnlyDictionary<string, int>? offsets = null;
+        IReadOnlyDictionary<string, ulong>? addresses = null;
+        if (infer is not null && (tables.Types is null || !symbols.TryFind("init_task", out _)))
+            (offsets, addresses) = infer(location.OpenSpace(memory), location, symbols, limits);
+        return new KernelProfile(tables.Release, tables.BuildId, location, symbols, tables.Types, offsets, addresses);
+    }
+
+    /// <summary>The image as its own symbols bound it: 32-bit kernels lie in a larger mapping.</summary>
+    private static KernelLocation Trim(KernelLocation location, ISymbolTable symbols)
+    {
+        if (!symbols.TryFind("_text", out GuestVirtualAddress start) || start.Value - location.ImageStart.Value >= location.ImageLength)
+            return location;
+        ulong end = location.ImageStart.Value + location.ImageLength;
+        if (symbols.TryFind("_end", out GuestVirtualAddress symbol) && symbol.Value > start.Value && symbol.Value < end)
+            end = symbol.Value;
+        return location with { ImageStart = start, ImageLength = end - start.Value };
+    }
+}
