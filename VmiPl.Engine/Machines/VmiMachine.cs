@@ -61,6 +61,9 @@ public sealed class VmiMachine : IDisposable
     /// <summary>The monitor that serves or could serve, in words: a socket's path, <c>virsh DOMAIN</c>; null where there is none.</summary>
     public string? Monitor { get; internal set; }
 
+    /// <summary>The registers that a dump holds, one entry for each vCPU; empty for a running machine and where a dump has none.</summary>
+    public IReadOnlyList<VcpuRegisters> SavedRegisters { get; internal init; } = [];
+
     /// <summary>The run state, asked for at each call; never throws.</summary>
     public MachineState State
     {
