@@ -146,11 +146,9 @@ internal sealed class PathReader
     {
         int first = Math.Min(_hash, Math.Min(_parent, _name));
         int end = Math.Max(_hash + 2 * _pointer, Math.Max(_parent, _name) + _pointer);
-        Span<byte> bytes = stackalloc byte[256];
-        if (end - first > bytes.Length)
-            end = first + bytes.Length;
-        bytes = bytes[..(end - first)];
-        bool whole = kernel.TryRead(new GuestVirtualAddress(dentry + (ulong)first), bytes);
+        Span<byte> scratch = stackalloc byte[256];
+        scratch = scratch[..Math.Min(end - first, scratch.Length)];
+        bool whole = kernel.TryView(new GuestVirtualAddress(dentry + (ulong)first), scratch, out ReadOnlySpan<byte> bytes);
         var members = new StructReader(whole ? bytes : default, first, _pointer);
         parent = members.Pointer(_parent);
         name = members.Pointer(_name);

@@ -130,20 +130,21 @@ internal sealed class PidTable
         foreach ((ulong pid, _) in pids)
             buffers.Addresses.Add(new GuestVirtualAddress(pid + (ulong)first));
         kernel.Prefetch(CollectionsMarshal.AsSpan(buffers.Addresses), end - first);
-        Span<byte> bytes = buffers.Bytes(end - first);
+        Span<byte> scratch = buffers.Bytes(end - first);
         foreach ((ulong pid, int id) in pids)
         {
-            int got = kernel.Read(new GuestVirtualAddress(pid + (ulong)first), bytes);
-            var members = new StructReader(bytes[..got], first, _pointer);
+            if (!kernel.TryView(new GuestVirtualAddress(pid + (ulong)first), scratch, out ReadOnlySpan<byte> bytes))
+                continue;
+            var members = new StructReader(bytes, first, _pointer);
             // An entry that does not bear its own number is being freed, or no struct pid at all.
             if (members.Int32(_numbers + _upidNumber) != id)
                 continue;
             int level = members.Int32(_level);
+            ulong link = members.Pointer(_pidTasks);
             int own = id;
             if (level is > 0 and <= MaxNamespaceLevel
                 && kernel.TryReadUInt32(new GuestVirtualAddress(pid + (ulong)(_numbers + level * _upidSize + _upidNumber)), out uint number))
                 own = (int)number;
-            ulong link = members.Pointer(_pidTasks);
             entries.Add(new PidEntry(id, link == 0 ? 0 : link - (ulong)_pidLinks, own));
         }
     }

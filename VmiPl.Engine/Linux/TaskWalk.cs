@@ -16,18 +16,19 @@ internal sealed class TaskWalk
     private readonly TaskLayout _layout;
     private readonly PidTable? _pidTable;
     private readonly PathReader? _paths;
+    private readonly GuestClock? _clock;
     private readonly int _pointer;
     private readonly int _maxTasks;
     private readonly string _machine;
-    private readonly KernelProfile _profile;
 
     public TaskWalk(LinuxGuest guest)
     {
-        KernelProfile profile = _profile = guest.Profile;
+        KernelProfile profile = guest.Profile;
         _limits = guest.Machine.Limits;
         _layout = TaskLayout.From(profile);
         _pidTable = PidTable.From(profile);
         _paths = PathReader.From(profile, _limits);
+        _clock = GuestClock.From(profile);
         _pointer = profile.PointerSize;
         _machine = guest.Machine.Name;
         // Each task has a structure of its own: more of them than fit in the guest's memory are forged.
@@ -183,8 +184,8 @@ internal sealed class TaskWalk
     private RawTask ReadTask(AddressSpace kernel, TaskWalkBuffers buffers, ulong address)
     {
         var raw = new RawTask { Address = address };
-        Span<byte> bytes = buffers.Bytes(_layout.End - _layout.First);
-        if (!kernel.TryRead(new GuestVirtualAddress(address + (ulong)_layout.First), bytes))
+        Span<byte> scratch = buffers.Bytes(_layout.End - _layout.First);
+        if (!kernel.TryView(new GuestVirtualAddress(address + (ulong)_layout.First), scratch, out ReadOnlySpan<byte> bytes))
             return raw;
         var members = new StructReader(bytes, _layout.First, _pointer);
         raw.Readable = true;
@@ -260,7 +261,7 @@ internal sealed class TaskWalk
 
     private List<VmiProcess> Hand(AddressSpace kernel, TaskWalkBuffers buffers, bool pidTableRead, CancellationToken cancel)
     {
-        DateTime? boot = GuestClock.BootTime(_profile, kernel);
+        DateTime? boot = _clock?.BootTime(kernel);
         var list = new List<VmiProcess>(buffers.Tasks.Count);
         foreach (ref readonly RawTask task in CollectionsMarshal.AsSpan(buffers.Tasks))
         {

@@ -92,6 +92,19 @@ public sealed class AddressSpace
     /// <summary>Reads exactly the whole buffer, or returns false.</summary>
     public bool TryRead(GuestVirtualAddress address, Span<byte> buffer) => Read(address, buffer) == buffer.Length;
 
+    /// <summary>Gives <paramref name="scratch"/>'s length of bytes at an address: the memory itself where it is mapped here in one
+    /// piece, so that only what is looked at is touched, else a copy in <paramref name="scratch"/>. The view is valid until the
+    /// next call on this space; the guest may change it meanwhile, so read each value once.</summary>
+    public bool TryView(GuestVirtualAddress address, Span<byte> scratch, out ReadOnlySpan<byte> view)
+    {
+        if (TryTranslate(address, out Translation translation)
+            && translation.PageSize - (address.Value & (translation.PageSize - 1)) >= (ulong)scratch.Length
+            && Memory.TryGetSpan(translation.Physical, scratch.Length, out view))
+            return true;
+        view = scratch;
+        return TryRead(address, scratch);
+    }
+
     /// <summary>Reads a little-endian 64-bit value.</summary>
     public bool TryReadUInt64(GuestVirtualAddress address, out ulong value)
     {
