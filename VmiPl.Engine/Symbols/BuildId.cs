@@ -12,8 +12,8 @@ internal static class BuildId
 
     private static ReadOnlySpan<byte> TypeAndOwner => [3, 0, 0, 0, (byte)'G', (byte)'N', (byte)'U', 0];
 
-    /// <summary>Reads the id as lower-case hex; null where there is none.</summary>
-    public static string? Find(KernelImage image, ISymbolTable symbols)
+    /// <summary>Reads the id as lower-case hex; null where there is none. <paramref name="address"/> is where its bytes lie.</summary>
+    public static string? Find(KernelImage image, ISymbolTable symbols, out ulong address)
     {
         if (symbols.TryFind("__start_notes", out GuestVirtualAddress notes) && image.Contains(notes.Value))
         {
@@ -22,10 +22,13 @@ internal static class BuildId
             for (int from = 0; section[from..].IndexOf(TypeAndOwner) is >= 0 and int hit; from += hit + 1)
             {
                 if (TryParse(section, from + hit, out string id))
+                {
+                    address = notes.Value + (ulong)(from + hit + TypeAndOwner.Length);
                     return id;
+                }
             }
         }
-        return FindByContent(image);
+        return FindByContent(image, out address);
     }
 
     /// <summary>Reads the note whose type field stands at an offset.</summary>
@@ -42,22 +45,25 @@ internal static class BuildId
         return true;
     }
 
-    private static string? FindByContent(KernelImage image)
+    private static string? FindByContent(KernelImage image, out ulong address)
     {
         string? found = null;
-        image.Sweep(NoteHeader + MaxBytes, (address, bytes) =>
+        ulong at = 0;
+        image.Sweep(NoteHeader + MaxBytes, (start, bytes) =>
         {
             for (int from = 0; bytes[from..].IndexOf(TypeAndOwner) is >= 0 and int hit; from += hit + 1)
             {
                 int type = from + hit;
-                if ((address + (ulong)type) % 4 == 0 && TryParse(bytes, type, out string id) && !IsInVdso(image, address + (ulong)type))
+                if ((start + (ulong)type) % 4 == 0 && TryParse(bytes, type, out string id) && !IsInVdso(image, start + (ulong)type))
                 {
                     found = id;
+                    at = start + (ulong)(type + TypeAndOwner.Length);
                     return true;
                 }
             }
             return false;
         });
+        address = at;
         return found;
     }
 

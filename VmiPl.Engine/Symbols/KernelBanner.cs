@@ -33,6 +33,13 @@ internal static class KernelBanner
         return true;
     }
 
+    /// <summary>Reads a banner at an address; false where there is none.</summary>
+    public static bool TryRead(KernelImage image, ulong address, out string release)
+    {
+        Span<byte> bytes = stackalloc byte[Bytes];
+        return TryParse(bytes[..image.Read(address, bytes)], out release);
+    }
+
     /// <summary>Finds the banner in an image by its content.</summary>
     public static bool TryFind(KernelImage image, out ulong address, out string release)
     {

@@ -9,11 +9,14 @@ namespace VmiPl.Symbols;
 /// were read from.</summary>
 internal sealed record KernelTables(string Release, string? BuildId, KallsymsTable? Symbols, BtfTypes? Types)
 {
-    /// <summary>The digit tokens of kallsyms: the place from which it can be decoded again.</summary>
-    public ulong TokenDigits { get; init; }
+    /// <summary>Where the build id's bytes lie.</summary>
+    public ulong BuildIdAddress { get; init; }
 
     /// <summary>Start of the BTF blob.</summary>
-    public ulong TypesStart { get; init; }
+    public ulong TypesAddress { get; init; }
+
+    /// <summary>Where the banner lies.</summary>
+    public ulong BannerAddress { get; init; }
 
     /// <summary>Whether the places came out of a cache.</summary>
     public bool FromCache { get; init; }
@@ -21,23 +24,27 @@ internal sealed record KernelTables(string Release, string? BuildId, KallsymsTab
     /// <summary>Searches an image. Throws <see cref="VmiErrorCode.KernelNotFound"/> where not even its banner is found.</summary>
     public static KernelTables Read(KernelImage image, VmiLimits limits)
     {
-        KallsymsTable? symbols = KallsymsDecoder.Find(image, limits, out ulong digits);
+        KallsymsTable? symbols = KallsymsDecoder.Find(image, limits);
         ISymbolTable known = symbols ?? (ISymbolTable)new EmptySymbols();
-        BtfTypes? types = BtfFinder.Find(image, known, limits, out ulong typesStart);
-        return new KernelTables(ReadRelease(image, known), VmiPl.Symbols.BuildId.Find(image, known), symbols, types)
+        BtfTypes? types = BtfFinder.Find(image, known, limits, out ulong typesAddress);
+        string? buildId = VmiPl.Symbols.BuildId.Find(image, known, out ulong buildIdAddress);
+        string release = ReadRelease(image, known, out ulong banner);
+        return new KernelTables(release, buildId, symbols, types)
         {
-            TokenDigits = digits,
-            TypesStart = typesStart,
+            BuildIdAddress = buildIdAddress,
+            TypesAddress = typesAddress,
+            BannerAddress = banner,
         };
     }
 
-    private static string ReadRelease(KernelImage image, ISymbolTable symbols)
+    private static string ReadRelease(KernelImage image, ISymbolTable symbols, out ulong address)
     {
-        Span<byte> bytes = stackalloc byte[KernelBanner.Bytes];
-        if (symbols.TryFind("linux_banner", out GuestVirtualAddress banner)
-            && KernelBanner.TryParse(bytes[..image.Read(banner.Value, bytes)], out string release))
+        if (symbols.TryFind("linux_banner", out GuestVirtualAddress banner) && KernelBanner.TryRead(image, banner.Value, out string release))
+        {
+            address = banner.Value;
             return release;
-        if (KernelBanner.TryFind(image, out _, out release))
+        }
+        if (KernelBanner.TryFind(image, out address, out release))
             return release;
         throw new VmiException(VmiErrorCode.KernelNotFound, "The kernel's banner vanished while the guest was read.");
     }

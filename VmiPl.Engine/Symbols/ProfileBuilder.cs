@@ -1,8 +1,7 @@
 using VmiPl.Errors;
 using VmiPl.Machines;
 using VmiPl.Memory;
-using VmiPl.Symbols.Btf;
-using VmiPl.Symbols.Kallsyms;
+using VmiPl.Symbols.Inference;
 
 namespace VmiPl.Symbols;
 
@@ -10,10 +9,6 @@ namespace VmiPl.Symbols;
 /// is missing inferred. Stateless.</summary>
 public static class ProfileBuilder
 {
-    /// <summary>What known content can tell of a kernel without BTF or data symbols.</summary>
-    internal delegate (IReadOnlyDictionary<string, int> Offsets, IReadOnlyDictionary<string, ulong> Symbols) InferLayout(
-        AddressSpace kernel, KernelLocation location, ISymbolTable symbols, VmiLimits limits);
-
     /// <summary>Builds a machine's profile and notes the kernel's release on the machine. <paramref name="registers"/> may be
     /// empty. Throws <c>KernelNotFound</c>, or what reading memory throws.</summary>
     public static KernelProfile Build(VmiMachine machine, IReadOnlyList<VcpuRegisters> registers, ProfileCache? cache = null)
@@ -25,23 +20,20 @@ public static class ProfileBuilder
 
     /// <summary>Builds the profile of the kernel in <paramref name="memory"/>; see the other overload.</summary>
     public static KernelProfile Build(IGuestMemory memory, IReadOnlyList<VcpuRegisters> registers, ProfileCache? cache = null, VmiLimits? limits = null)
-        => Build(memory, registers, cache, limits ?? VmiLimits.Default, null);
-
-    internal static KernelProfile Build(IGuestMemory memory, IReadOnlyList<VcpuRegisters> registers, ProfileCache? cache, VmiLimits limits, InferLayout? infer)
     {
+        limits ??= VmiLimits.Default;
         KernelLocation location = KernelLocator.Locate(memory, registers, limits);
         KernelImage image = KernelImage.Open(memory, location, limits);
-        KernelTables tables = KernelTables.Read(image, limits);
+        KernelTables tables = cache?.TryLoad(image, limits) ?? KernelTables.Read(image, limits);
         if (!tables.FromCache)
-            _ = cache;
+            cache?.Store(image, tables);
 
         ISymbolTable symbols = tables.Symbols ?? (ISymbolTable)new EmptySymbols();
         location = KernelRoot.Prefer(memory, Trim(location, symbols), symbols, image);
-        IReadOnlyDictionary<string, int>? offsets = null;
-        IReadOnlyDictionary<string, ulong>? addresses = null;
-        if (infer is not null && (tables.Types is null || !symbols.TryFind("init_task", out _)))
-            (offsets, addresses) = infer(location.OpenSpace(memory), location, symbols, limits);
-        return new KernelProfile(tables.Release, tables.BuildId, location, symbols, tables.Types, offsets, addresses);
+        InferredLayout? inferred = tables.Types is null || !symbols.TryFind("init_task", out _)
+            ? LayoutInference.Infer(location.OpenSpace(memory), location, symbols, limits)
+            : null;
+        return new KernelProfile(tables.Release, tables.BuildId, location, symbols, tables.Types, inferred?.Offsets, inferred?.Symbols);
     }
 
     /// <summary>The image as its own symbols bound it: 32-bit kernels lie in a larger mapping.</summary>

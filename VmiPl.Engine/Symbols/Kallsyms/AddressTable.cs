@@ -20,6 +20,15 @@ internal readonly record struct AddressTable(AddressEncoding Encoding, int Table
         return list;
     }
 
+    /// <summary>The first byte of the table and its base, and the first one behind them.</summary>
+    public (int First, int End) Extent(int count, int pointerSize)
+    {
+        int end = Table + count * (Encoding == AddressEncoding.Absolute ? pointerSize : 4);
+        return Encoding is AddressEncoding.BaseRelative or AddressEncoding.AbsolutePercpu
+            ? (Math.Min(Table, Base), Math.Max(end, Base + pointerSize))
+            : (Table, end);
+    }
+
     /// <summary>Decodes all addresses; false where the table does not lie in the block. <paramref name="origin"/> is the
     /// block's virtual address.</summary>
     public bool TryDecode(ReadOnlySpan<byte> block, ulong origin, int pointerSize, Span<ulong> addresses)

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using VmiPl.Errors;
 
 namespace VmiPl.Symbols.Kallsyms;
@@ -14,11 +13,10 @@ internal static class KallsymsDecoder
     // How far the tables may lie from the tokens, in bytes: what every real kernel needs, then what MaxSymbols can take.
     private static readonly int[] Reaches = [8 << 20, 64 << 20];
 
-    /// <summary>Finds and decodes the table, or gives null. <paramref name="digits"/> is where its tokens were found.</summary>
-    public static KallsymsTable? Find(KernelImage image, VmiLimits limits, out ulong digits)
+    /// <summary>Finds and decodes the table, or gives null.</summary>
+    public static KallsymsTable? Find(KernelImage image, VmiLimits limits)
     {
         KallsymsTable? table = null;
-        ulong found = 0;
         int hits = 0;
         long budget = 8L * limits.MaxSymbols;
         image.Sweep(TokenTable.Digits.Length, (address, bytes) =>
@@ -30,19 +28,37 @@ internal static class KallsymsDecoder
                 if (hit < 0)
                     return false;
                 hits++;
-                found = address + (ulong)(from + hit);
-                table = TryDecodeAt(image, found, limits, ref budget);
+                table = TryDecodeAt(image, address + (ulong)(from + hit), limits, ref budget);
                 from += hit + 1;
             }
             return true;
         });
-        digits = found;
         return table;
+    }
+
+    /// <summary>Decodes the table again from a place where it, or the same kernel's, was found before; null where it is not there.</summary>
+    public static KallsymsTable? TryDecode(KernelImage image, KallsymsPlace place, VmiLimits limits)
+    {
+        if (place.Digits - place.Start >= (ulong)place.Length || !image.Contains(place.Start))
+            return null;
+        byte[] block = ArrayPool<byte>.Shared.Rent(place.Length);
+        try
+        {
+            long budget = 2L * limits.MaxSymbols;
+            Span<byte> bytes = block.AsSpan(0, place.Length);
+            return image.TryRead(place.Start, bytes)
+                ? TryDecode(bytes, place.Start, (int)(place.Digits - place.Start), image, limits, ref budget)
+                : null;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(block);
+        }
     }
 
     /// <summary>Decodes the table whose digit tokens stand at an address, or gives null. <paramref name="budget"/> is how many
     /// names all tries together may look at.</summary>
-    public static KallsymsTable? TryDecodeAt(KernelImage image, ulong digits, VmiLimits limits, ref long budget)
+    private static KallsymsTable? TryDecodeAt(KernelImage image, ulong digits, VmiLimits limits, ref long budget)
     {
         if (!image.TryGetRun(digits, out ulong first, out ulong end) || !HasTokens(image, digits, first, end))
             return null;
@@ -94,30 +110,31 @@ internal static class KallsymsDecoder
             return null;
         // The names stand before the tokens in every kernel seen; behind them costs little to try.
         int before = (tokensStart - 8) & ~3, behind = (block.Length - 12) & ~3;
-        return TryPositions(block, origin, before, 0, false, tokensStart, indexEnd, tokens, image, limits, ref budget)
-            ?? TryPositions(block, origin, before, 0, true, tokensStart, indexEnd, tokens, image, limits, ref budget)
-            ?? TryPositions(block, origin, indexEnd, behind, true, tokensStart, indexEnd, tokens, image, limits, ref budget);
+        return TryPositions(block, origin, before, 0, false, tokensStart, digits, indexEnd, tokens, image, limits, ref budget)
+            ?? TryPositions(block, origin, before, 0, true, tokensStart, digits, indexEnd, tokens, image, limits, ref budget)
+            ?? TryPositions(block, origin, indexEnd, behind, true, tokensStart, digits, indexEnd, tokens, image, limits, ref budget);
     }
 
     /// <summary>Tries every position from one to another, both inclusive, for the number of symbols.</summary>
-    private static KallsymsTable? TryPositions(ReadOnlySpan<byte> block, ulong origin, int first, int last, bool anywhere, int tokensStart, int indexEnd, TokenTable tokens, KernelImage image, VmiLimits limits, ref long budget)
+    private static KallsymsTable? TryPositions(ReadOnlySpan<byte> block, ulong origin, int first, int last, bool anywhere, int tokensStart, int digits, int indexEnd, TokenTable tokens, KernelImage image, VmiLimits limits, ref long budget)
     {
         int step = first < last ? 4 : -4;
         for (int at = first; at >= 0 && at + 8 <= block.Length && budget >= 0; at += step)
         {
-            KallsymsTable? table = TryDecodeNames(block, origin, at, anywhere, tokensStart, indexEnd, tokens, image, limits, ref budget);
+            KallsymsTable? table = TryDecodeNames(block, origin, at, anywhere, tokensStart, digits, indexEnd, tokens, image, limits, ref budget);
             if (table is not null || at == last)
                 return table;
         }
         return null;
     }
 
-    private static KallsymsTable? TryDecodeNames(ReadOnlySpan<byte> block, ulong origin, int countAt, bool anywhere, int tokensStart, int indexEnd, TokenTable tokens, KernelImage image, VmiLimits limits, ref long budget)
+    private static KallsymsTable? TryDecodeNames(ReadOnlySpan<byte> block, ulong origin, int countAt, bool anywhere, int tokensStart, int digits, int indexEnd, TokenTable tokens, KernelImage image, VmiLimits limits, ref long budget)
     {
         NameStream? names = NameStream.TryDecode(block, countAt, tokens, tokensStart, anywhere, limits, ref budget);
         if (names is null)
             return null;
         ulong[]? best = null;
+        AddressTable chosen = default;
         int bestScore = 0;
         var trial = new ulong[names.Count];
         TextSymbols text = TextSymbols.Find(names);
@@ -129,8 +146,18 @@ internal static class KallsymsDecoder
             if (score <= bestScore)
                 continue;
             bestScore = score;
+            chosen = candidate;
             (best, trial) = (trial, best ?? new ulong[names.Count]);
         }
-        return best is null ? null : new KallsymsTable(names, best);
+        if (best is null)
+            return null;
+        (int first, int end) = chosen.Extent(names.Count, image.PointerSize);
+        // From a multiple of 8, as labels are aligned; with a few bytes behind for their padding.
+        first = Math.Min(first, countAt) & ~7;
+        end = Math.Min(Math.Max(end, indexEnd) + 16, block.Length);
+        return new KallsymsTable(names, best)
+        {
+            Place = new KallsymsPlace(origin + (ulong)first, end - first, origin + (ulong)digits),
+        };
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text;
 using VmiPl.Memory;
 
@@ -18,6 +20,30 @@ internal sealed class KallsymsTable : ISymbolTable
         _addresses = addresses;
         _index = new Lazy<NameIndex>(() => new NameIndex(_names));
         _order = new Lazy<int[]?>(Order);
+    }
+
+    /// <summary>Where the table lies in the guest.</summary>
+    public KallsymsPlace Place { get; init; }
+
+    /// <summary>The SHA-256 of all names, tokens and addresses, those in the image taken from its start, so that it is the same
+    /// wherever the kernel was loaded.</summary>
+    public byte[] Fingerprint(KernelImage image)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(_names.Tokens.Text);
+        hash.AppendData(_names.Bytes);
+        ulong[] piece = new ulong[4096];
+        for (int done = 0; done < _addresses.Length; done += piece.Length)
+        {
+            int count = Math.Min(piece.Length, _addresses.Length - done);
+            for (int i = 0; i < count; i++)
+            {
+                ulong address = _addresses[done + i];
+                piece[i] = address >= image.Start ? address - image.Start : ~address;
+            }
+            hash.AppendData(MemoryMarshal.AsBytes(piece.AsSpan(0, count)));
+        }
+        return hash.GetHashAndReset();
     }
 
     /// <inheritdoc/>
