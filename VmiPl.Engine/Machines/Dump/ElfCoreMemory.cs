@@ -8,6 +8,7 @@ namespace VmiPl.Machines.Dump;
 /// memory and not in the file (<c>p_memsz</c> beyond <c>p_filesz</c>) was left out of the dump and cannot be read.</summary>
 public sealed class ElfCoreMemory : DumpMemory
 {
+    private const int EntriesAtOnce = 4096;
     private readonly ElfCoreNotes _notes;
 
     private ElfCoreMemory(DumpInput file, List<DumpSegment> segments, ElfCoreNotes notes, string architecture)
@@ -33,14 +34,16 @@ public sealed class ElfCoreMemory : DumpMemory
     internal static ElfCoreMemory Read(DumpInput file, VmiLimits limits)
     {
         ElfCoreHeader header = ElfCoreHeader.Read(file, limits);
-        byte[] table = new byte[header.Count * header.EntryBytes];
-        file.ReadHeader(header.TableOffset, table, "the table of program headers");
+        byte[] table = new byte[Math.Min(header.Count, EntriesAtOnce) * header.EntryBytes];
         var segments = new List<DumpSegment>();
         var notes = new ElfCoreNotes(header.Machine, Path.GetFileName(file.Path));
         bool anyPhysical = false;
         for (int i = 0; i < header.Count; i++)
         {
-            ElfProgramHeader entry = ElfProgramHeader.Parse(table.AsSpan(i * header.EntryBytes), header.Is64Bit);
+            int inTable = i % EntriesAtOnce * header.EntryBytes;
+            if (inTable == 0)
+                file.ReadHeader(header.TableOffset + (long)i * header.EntryBytes, table.AsSpan(0, Math.Min(header.Count - i, EntriesAtOnce) * header.EntryBytes), "the table of program headers");
+            ElfProgramHeader entry = ElfProgramHeader.Parse(table.AsSpan(inTable), header.Is64Bit);
             if (entry.Type == ElfProgramHeader.Note)
                 notes.Read(file, entry.Offset, entry.FileBytes);
             if (entry.Type != ElfProgramHeader.Load)
