@@ -10,6 +10,9 @@ internal sealed class AptRoot
         ["/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"];
     private readonly string _configuration;
 
+    /// <summary>Debian's archive keys; null if this host has none.</summary>
+    public static string? Keyring => _keyrings.FirstOrDefault(File.Exists);
+
     public AptRoot(IReadOnlyList<string> suites, GuestArchitecture architecture)
     {
         var name = architecture == GuestArchitecture.I386 ? "i386" : "amd64";
@@ -52,7 +55,7 @@ internal sealed class AptRoot
 
     private static string Sources(IReadOnlyList<string> suites, string architecture)
     {
-        var keyring = _keyrings.FirstOrDefault(File.Exists) ?? throw new GuestException(
+        var keyring = Keyring ?? throw new GuestException(
             "Debian's archive keys are needed to check the guest's kernel (package debian-archive-keyring), or name a kernel " +
             "in VMIPL_GUEST_KERNEL and the folder of its modules in VMIPL_GUEST_MODULES.");
         var sources = new StringBuilder();
@@ -62,6 +65,7 @@ internal sealed class AptRoot
         return sources.ToString();
     }
 
+    // A mirror that stands still for weeks is as good for a guest's kernel: its age is not checked, its signatures are.
     // The system's own configuration parts are left out (they may hold hooks that clean the system's archives), but for
     // how the network is reached.
     private static string Configuration(string root, string architecture)
@@ -70,12 +74,12 @@ internal sealed class AptRoot
             line.StartsWith("Acquire::http", StringComparison.Ordinal) ||
             line.StartsWith("Acquire::Force", StringComparison.Ordinal));
         return $"""
-            Dir::Etc::parts "-";
-            Dir::Etc::main "-";
+            Dir::Etc::parts "/dev/null";
+            Dir::Etc::main "/dev/null";
             Dir::Etc::sourcelist "{root}/etc/sources.list";
-            Dir::Etc::sourceparts "-";
-            Dir::Etc::preferences "-";
-            Dir::Etc::preferencesparts "-";
+            Dir::Etc::sourceparts "/dev/null";
+            Dir::Etc::preferences "/dev/null";
+            Dir::Etc::preferencesparts "/dev/null";
             Dir::State "{root}/state";
             Dir::State::status "{root}/state/status";
             Dir::Cache "{root}/cache";
@@ -83,6 +87,7 @@ internal sealed class AptRoot
             APT::Architectures "{architecture}";
             APT::Sandbox::User "root";
             Acquire::Languages "none";
+            Acquire::Check-Valid-Until "false";
             Acquire::Retries "3";
 
             """ + string.Join('\n', network) + "\n";

@@ -21,8 +21,19 @@ internal sealed class ControlPort : IDisposable
     /// <summary>Waits for QEMU's connection.</summary>
     public async Task AcceptAsync(CancellationToken cancel) => _peer = await _listener.AcceptAsync(cancel).ConfigureAwait(false);
 
-    public async Task SendAsync(string line, CancellationToken cancel) =>
-        await _peer!.SendAsync(Encoding.UTF8.GetBytes(line + "\n"), cancel).ConfigureAwait(false);
+    /// <summary>Sends a line and waits for the next one; null when QEMU has hung up.</summary>
+    public async Task<string?> AskAsync(string line, CancellationToken cancel)
+    {
+        try
+        {
+            await _peer!.SendAsync(Encoding.UTF8.GetBytes(line + "\n"), cancel).ConfigureAwait(false);
+            return await ReceiveAsync(cancel).ConfigureAwait(false);
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown)
+        {
+            return null;
+        }
+    }
 
     /// <summary>The next line; null when QEMU has hung up.</summary>
     public async Task<string?> ReceiveAsync(CancellationToken cancel)

@@ -61,6 +61,9 @@ public sealed record GuestKernel(string Name, string Package, GuestArchitecture 
         return new InstalledKernel(Path.Combine(folder, "vmlinuz"), Directory.Exists(modules) ? modules : null, Architecture);
     }
 
+    /// <summary>Whether it lies in the cache already.</summary>
+    public bool IsInstalled => Directory.Exists(Path.Combine(GuestCache.Root, "kernels", Name));
+
     internal static InstalledKernel? NamedKernel() =>
         Environment.GetEnvironmentVariable("VMIPL_GUEST_KERNEL") is { Length: > 0 } image
             ? new InstalledKernel(image, Environment.GetEnvironmentVariable("VMIPL_GUEST_MODULES"), GuestArchitecture.Amd64)

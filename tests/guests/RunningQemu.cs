@@ -4,15 +4,15 @@ using System.Globalization;
 namespace VmiPl.TestGuests;
 
 /// <summary>A QEMU process that ends at the latest when this process ends, however it ends: the helper <c>run</c> holds
-/// it, and the helper watches a pipe from us.</summary>
+/// it, and the helper watches a pipe from us. It removes the machine's folder in the end.</summary>
 internal sealed class RunningQemu : IDisposable
 {
     private readonly Process _helper;
     private readonly Task<string> _errors;
 
-    public RunningQemu(string program, IReadOnlyList<string> arguments)
+    public RunningQemu(string folder, string program, IReadOnlyList<string> arguments)
     {
-        var start = Command.Describe(AgentBuild.Runner(), [program, .. arguments]);
+        var start = Command.Describe(AgentBuild.Runner(), [folder, program, .. arguments]);
         _helper = Process.Start(start)!;
         _errors = _helper.StandardError.ReadToEndAsync();
         var line = _helper.StandardOutput.ReadLine();

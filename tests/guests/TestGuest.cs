@@ -32,7 +32,7 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
             Initramfs.Write(Path.Combine(_folder, "initramfs"), kernel,
                 options.Modules.Split(' ', StringSplitOptions.RemoveEmptyEntries));
             _control = control = new ControlPort(Path.Combine(_folder, "control"));
-            _qemu = new RunningQemu(program, QemuCommand.Arguments(options, kernel, Name, _folder));
+            _qemu = new RunningQemu(_folder, program, QemuCommand.Arguments(options, kernel, Name, _folder));
         }
         catch
         {
@@ -50,6 +50,9 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
 
     /// <summary>QEMU's process id on the host.</summary>
     public int ProcessId => _qemu.ProcessId;
+
+    /// <summary>Whether QEMU still runs.</summary>
+    public bool IsRunning => !_disposed && !_qemu.Ended.IsCompleted;
 
     /// <summary>The monitor's socket; null for a guest without one.</summary>
     public string? MonitorPath => Options.Monitor == MonitorKind.None ? null : Path.Combine(_folder, "monitor");
@@ -96,11 +99,7 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
         await _turn.WaitAsync(cancel).ConfigureAwait(false);
         try
         {
-            var answer = await WaitAsync(command, async token =>
-            {
-                await _control.SendAsync(command, token).ConfigureAwait(false);
-                return await _control.ReceiveAsync(token).ConfigureAwait(false);
-            }, cancel).ConfigureAwait(false);
+            var answer = await WaitAsync(command, token => _control.AskAsync(command, token), cancel).ConfigureAwait(false);
             return answer.StartsWith("done", StringComparison.Ordinal)
                 ? answer["done".Length..].Trim()
                 : throw new GuestException($"The guest {Name} answers '{answer}' to '{command}'.{Console()}");
@@ -136,7 +135,8 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
         _qemu.Dispose();
         _control.Dispose();
         _turn.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        if (Directory.Exists(_folder))
+            Directory.Delete(_folder, recursive: true);
     }
 
     /// <inheritdoc cref="Dispose"/>

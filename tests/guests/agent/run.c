@@ -1,8 +1,9 @@
-/* Runs a program that must not outlive the host process that asked for it: `run PROGRAM ARGUMENTS…`.
- * Standard input is a pipe that the asker holds open; its end of file (also when the asker is killed) ends the program,
- * and should this helper itself be killed, the kernel ends the program (PR_SET_PDEATHSIG counts for the forking thread,
+/* Runs a program that must not outlive the host process that asked for it: `run FOLDER PROGRAM ARGUMENTS…`.
+ * Standard input is a pipe that the asker holds open; its end of file (also when the asker is killed) ends the program
+ * and removes the folder with the files in it; should this helper itself be killed, the kernel ends the program (PR_SET_PDEATHSIG counts for the forking thread,
  * which is the only one here). The first line of standard output is the program's process id. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -24,9 +25,20 @@ static void on_child(int signal)
         return;
 }
 
+static void remove_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    if (!folder)
+        return;
+    for (struct dirent *entry; (entry = readdir(folder));)
+        unlinkat(dirfd(folder), entry->d_name, 0);
+    closedir(folder);
+    rmdir(path);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc < 2 || pipe2(died, O_CLOEXEC | O_NONBLOCK) != 0)
+    if (argc < 3 || pipe2(died, O_CLOEXEC | O_NONBLOCK) != 0)
         return 126;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN); /* Ctrl-C goes to the whole terminal group: the asker decides what it means. */
@@ -42,8 +54,8 @@ int main(int argc, char **argv)
         int nothing = open("/dev/null", O_RDONLY);
         dup2(nothing, 0);
         dup2(2, 1);
-        execvp(argv[1], argv + 1);
-        fprintf(stderr, "cannot run %s: %s\n", argv[1], strerror(errno));
+        execvp(argv[2], argv + 2);
+        fprintf(stderr, "cannot run %s: %s\n", argv[2], strerror(errno));
         _exit(127);
     }
     if (child < 0)
@@ -65,5 +77,7 @@ int main(int argc, char **argv)
             asked = 1;
         }
     }
+    if (asked)
+        remove_folder(argv[1]);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
