@@ -1,43 +1,48 @@
 using System.Buffers.Binary;
+using System.Text;
 using VmiPl.Errors;
 using VmiPl.Memory;
 using VmiPl.Symbols;
 
 namespace VmiPl.Linux;
 
-/// <summary>What a module exports: its arrays of <c>struct kernel_symbol</c> (include/linux/export-internal.h), whose members are
-/// 32-bit offsets from themselves where the architecture has PREL32 relocations, else pointers.</summary>
+/// <summary>What a module exports to everybody: its array <c>syms</c> of <c>struct kernel_symbol</c>
+/// (include/linux/export-internal.h), whose members are 32-bit offsets from themselves where the architecture has PREL32
+/// relocations, else pointers. What it exports to GPL modules only is in another array, which the kernel does not look at
+/// for <c>/proc/kallsyms</c> either (is_exported(), kernel/module/kallsyms.c).</summary>
 internal static class ExportedSymbols
 {
-    /// <summary>The addresses exported by the module whose <c>struct module</c> is at <paramref name="module"/>; empty where they cannot be read.</summary>
-    public static HashSet<ulong> Of(KernelProfile profile, AddressSpace kernel, ulong module, VmiLimits limits)
+    /// <summary>Names and addresses exported by the module whose <c>struct module</c> is at <paramref name="module"/>; empty where
+    /// they cannot be read.</summary>
+    public static HashSet<(string Name, ulong Address)> Of(KernelProfile profile, AddressSpace kernel, ulong module, VmiLimits limits)
     {
-        var addresses = new HashSet<ulong>();
-        int relative = TaskLayout.Find(profile, "kernel_symbol", "value_offset");
-        int absolute = TaskLayout.Find(profile, "kernel_symbol", "value");
-        if ((relative == TaskLayout.Missing && absolute == TaskLayout.Missing) || !profile.TryGetSize("kernel_symbol", out int size) || size is < 8 or > 64)
-            return addresses;
-        foreach ((string table, string count) in new[] { ("syms", "num_syms"), ("gpl_syms", "num_gpl_syms") })
+        var exported = new HashSet<(string, ulong)>();
+        int value = TaskLayout.Find(profile, "kernel_symbol", "value_offset"), name = TaskLayout.Find(profile, "kernel_symbol", "name_offset");
+        bool isRelative = value != TaskLayout.Missing;
+        if (!isRelative)
+            (value, name) = (TaskLayout.Find(profile, "kernel_symbol", "value"), TaskLayout.Find(profile, "kernel_symbol", "name"));
+        int tableAt = TaskLayout.Find(profile, "module", "syms"), countAt = TaskLayout.Find(profile, "module", "num_syms");
+        if (value == TaskLayout.Missing || name == TaskLayout.Missing || tableAt == TaskLayout.Missing || countAt == TaskLayout.Missing
+            || !profile.TryGetSize("kernel_symbol", out int size) || size is < 8 or > 64 || Math.Max(value, name) > size - 4
+            || !kernel.TryReadPointer(new GuestVirtualAddress(module + (ulong)tableAt), out GuestVirtualAddress start)
+            || !kernel.TryReadUInt32(new GuestVirtualAddress(module + (ulong)countAt), out uint number)
+            || number > (uint)limits.MaxSymbols)
+            return exported;
+
+        byte[] entry = new byte[size], text = new byte[ModuleSymbols.MaxName];
+        for (uint i = 0; i < number; i++)
         {
-            int tableAt = TaskLayout.Find(profile, "module", table), countAt = TaskLayout.Find(profile, "module", count);
-            if (tableAt == TaskLayout.Missing || countAt == TaskLayout.Missing
-                || !kernel.TryReadPointer(new GuestVirtualAddress(module + (ulong)tableAt), out GuestVirtualAddress start)
-                || !kernel.TryReadUInt32(new GuestVirtualAddress(module + (ulong)countAt), out uint number)
-                || number > (uint)limits.MaxSymbols)
-                continue;
-            byte[] entries = new byte[number * (uint)size];
-            int whole = kernel.Read(start, entries) / size;
-            for (int i = 0; i < whole; i++)
-            {
-                ReadOnlySpan<byte> entry = entries.AsSpan(i * size, size);
-                if (relative != TaskLayout.Missing)
-                    addresses.Add((start + (ulong)(i * size + relative) + (ulong)BinaryPrimitives.ReadInt32LittleEndian(entry[relative..])).Value);
-                else
-                    addresses.Add(profile.PointerSize == 8
-                        ? BinaryPrimitives.ReadUInt64LittleEndian(entry[absolute..])
-                        : BinaryPrimitives.ReadUInt32LittleEndian(entry[absolute..]));
-            }
+            GuestVirtualAddress at = start + i * (uint)size;
+            if (!kernel.TryRead(at, entry))
+                break;
+            int length = kernel.ReadString(Target(at, entry, name), text, out bool terminated);
+            if (terminated)
+                exported.Add((Encoding.UTF8.GetString(text, 0, length), Target(at, entry, value).Value));
         }
-        return addresses;
+        return exported;
+
+        GuestVirtualAddress Target(GuestVirtualAddress at, ReadOnlySpan<byte> bytes, int member) =>
+            isRelative ? at + (ulong)member + (ulong)(long)BinaryPrimitives.ReadInt32LittleEndian(bytes[member..])
+            : new GuestVirtualAddress(new StructReader(bytes, 0, profile.PointerSize).Pointer(member));
     }
 }

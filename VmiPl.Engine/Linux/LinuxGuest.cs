@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using VmiPl.Errors;
 using VmiPl.Machines;
 using VmiPl.Memory;
@@ -10,6 +11,8 @@ namespace VmiPl.Linux;
 /// threads; each operation reads the guest anew and shares nothing with the ones before but the profile.</summary>
 public sealed class LinuxGuest
 {
+    private static readonly ConditionalWeakTable<VmiMachine, LinuxGuest> Known = [];
+
     private readonly ConcurrentBag<GuestView> _views = [];
 
     /// <summary>Makes a guest of its parts.</summary>
@@ -24,6 +27,38 @@ public sealed class LinuxGuest
 
     /// <summary>What its kernel looks like.</summary>
     public KernelProfile Profile { get; }
+
+    /// <summary>The guest of a machine, found on first use and kept as long as the machine object; found anew where the kernel is
+    /// no longer where it was (the guest has booted again). Throws what <see cref="Open"/> throws.</summary>
+    public static LinuxGuest Of(VmiMachine machine)
+    {
+        lock (Known)
+        {
+            if (Known.TryGetValue(machine, out LinuxGuest? guest) && guest.IsThere())
+                return guest;
+            guest = Open(machine, ProfileCache.ForUser());
+            Known.AddOrUpdate(machine, guest);
+            return guest;
+        }
+    }
+
+    /// <summary>Finds the kernel of a machine and decodes its profile; <paramref name="cache"/> may be null. vCPU registers help where
+    /// there is a monitor to ask; where they mislead (firmware, a boot loader) or are not to be had, memory alone decides.
+    /// Throws <c>KernelNotFound</c>, or what reading memory throws.</summary>
+    public static LinuxGuest Open(VmiMachine machine, ProfileCache? cache)
+    {
+        IReadOnlyList<VcpuRegisters> registers = RegistersOrNone(machine);
+        KernelProfile profile;
+        try
+        {
+            profile = ProfileBuilder.Build(machine, registers, cache);
+        }
+        catch (VmiException e) when (e.Code == VmiErrorCode.KernelNotFound && registers.Count > 0)
+        {
+            profile = ProfileBuilder.Build(machine, [], cache);
+        }
+        return new LinuxGuest(machine, profile);
+    }
 
     /// <summary>Lists the guest's tasks. Never throws for what the guest's data says: a list that cannot be followed to its end is
     /// partial and says why. Throws <c>ProfileIncomplete</c> where the kernel does not tell enough to begin, <c>MachineLost</c>
@@ -76,6 +111,27 @@ public sealed class LinuxGuest
                 $"Process {processId} of machine '{Machine.Name}' has no memory: it has ended and waits for its parent.", $"{Machine.Name}:{processId}");
         }
         return OpenKernelSpace().WithRoot(new GuestPhysicalAddress(root));
+    }
+
+    /// <summary>Whether the kernel that the profile describes is still at its place: the first task bears the name that it always has.</summary>
+    private bool IsThere()
+    {
+        if (!Profile.TryGetSymbol("init_task", out GuestVirtualAddress task) || !Profile.TryGetOffset("task_struct", "comm", out int comm))
+            return true;
+        Span<byte> name = stackalloc byte[7];
+        return OpenKernelSpace().TryRead(task + (ulong)comm, name) && name.SequenceEqual("swapper"u8);
+    }
+
+    private static IReadOnlyList<VcpuRegisters> RegistersOrNone(VmiMachine machine)
+    {
+        try
+        {
+            return RegisterReader.Read(machine);
+        }
+        catch (VmiException e) when (e.Code != VmiErrorCode.MachineLost)
+        {
+            return [];
+        }
     }
 
     private GuestView Rent()

@@ -11,7 +11,7 @@ namespace VmiPl.Linux;
 internal static class ModuleSymbols
 {
     // KSYM_NAME_LEN of include/linux/kallsyms.h is 512.
-    private const int MaxName = 512;
+    internal const int MaxName = 512;
 
     /// <summary>The kernel's symbols with those of its modules behind them. Where this kernel's modules cannot be read it is the
     /// kernel's alone: what is there is still true.</summary>
@@ -43,7 +43,7 @@ internal static class ModuleSymbols
         if (number > (uint)(limits.MaxSymbols - symbols.Count))
             throw new VmiException(VmiErrorCode.LimitExceeded, $"The modules' symbols were cut after {symbols.Count}.", found.Module.Machine);
 
-        HashSet<ulong> exported = ExportedSymbols.Of(profile, kernel, found.Address, limits);
+        HashSet<(string, ulong)> exported = ExportedSymbols.Of(profile, kernel, found.Address, limits);
         byte[] letters = ReadLetters(kernel, at, types, (int)number);
         // Elf64_Sym and Elf32_Sym (System V gABI, symbol table).
         int size = profile.PointerSize == 8 ? 24 : 16, valueAt = profile.PointerSize == 8 ? 8 : 4;
@@ -59,10 +59,11 @@ internal static class ModuleSymbols
             int length = kernel.ReadString(nameTable + BinaryPrimitives.ReadUInt32LittleEndian(entry), name, out bool terminated);
             if (length == 0 || !terminated)
                 continue;
+            string text = Encoding.UTF8.GetString(name, 0, length);
             char letter = i < letters.Length ? (char)letters[i] : '?';
             // As the kernel's own file does: capital letters mark what the module exports, whatever the linker thought.
-            letter = exported.Contains(value) ? char.ToUpperInvariant(letter) : char.ToLowerInvariant(letter);
-            symbols.Add(new VmiSymbol(Encoding.UTF8.GetString(name, 0, length), value, letter, found.Module.Name));
+            letter = exported.Contains((text, value)) ? char.ToUpperInvariant(letter) : char.ToLowerInvariant(letter);
+            symbols.Add(new VmiSymbol(text, value, letter, found.Module.Name));
         }
     }
 

@@ -15,49 +15,53 @@ internal sealed class PathReader
     // NAME_MAX of include/uapi/linux/limits.h is 255; pseudo files may have longer names.
     private const int MaxName = 1024;
 
-    private readonly int _file, _pathMount, _pathDentry, _parent, _name, _hash, _mountRoot, _mountSelf, _mountParent, _mountPoint;
+    private readonly int _fileMount, _fileDentry, _parent, _name, _hash, _mountRoot, _mountSelf, _mountParent, _mountPoint;
     private readonly int _pointer;
     private readonly VmiLimits _limits;
     private readonly byte[] _path;
 
-    private PathReader(KernelProfile profile, VmiLimits limits, ReadOnlySpan<int> offsets, int name)
+    private PathReader(KernelProfile profile, VmiLimits limits, ReadOnlySpan<int> offsets)
     {
         _pointer = profile.PointerSize;
         _limits = limits;
         _path = new byte[limits.MaxPathBytes];
-        _file = offsets[0];
-        _pathMount = offsets[1];
-        _pathDentry = offsets[2];
-        _parent = offsets[3];
+        _fileMount = offsets[0];
+        _fileDentry = offsets[1];
+        _parent = offsets[2];
+        _name = offsets[3];
         _hash = offsets[4];
         _mountRoot = offsets[5];
         _mountSelf = offsets[6];
         _mountParent = offsets[7];
         _mountPoint = offsets[8];
-        _name = name;
     }
 
     /// <summary>The reader of a profile, or null where the profile lacks what it takes.</summary>
     public static PathReader? From(KernelProfile profile, VmiLimits limits)
     {
-        int name = TaskLayout.Find(profile, "dentry", "d_name");
-        int inName = TaskLayout.Find(profile, "qstr", "name");
-        int hash = TaskLayout.Find(profile, "dentry", "d_hash");
         ReadOnlySpan<int> offsets =
         [
-            TaskLayout.Find(profile, "file", "f_path"),
-            TaskLayout.Find(profile, "path", "mnt"),
-            TaskLayout.Find(profile, "path", "dentry"),
+            Nested(profile, "file", "f_path", "path", "mnt"),
+            Nested(profile, "file", "f_path", "path", "dentry"),
             TaskLayout.Find(profile, "dentry", "d_parent"),
-            hash,
+            Nested(profile, "dentry", "d_name", "qstr", "name"),
+            TaskLayout.Find(profile, "dentry", "d_hash"),
             TaskLayout.Find(profile, "vfsmount", "mnt_root"),
             TaskLayout.Find(profile, "mount", "mnt"),
             TaskLayout.Find(profile, "mount", "mnt_parent"),
             TaskLayout.Find(profile, "mount", "mnt_mountpoint"),
         ];
-        if (offsets.Contains(TaskLayout.Missing) || name == TaskLayout.Missing || inName == TaskLayout.Missing)
-            return null;
-        return new PathReader(profile, limits, offsets, name + inName);
+        return offsets.Contains(TaskLayout.Missing) ? null : new PathReader(profile, limits, offsets);
+    }
+
+    /// <summary>The offset of a member of an embedded structure: as a whole, which is how a Configuration gives it, or in its two parts.</summary>
+    private static int Nested(KernelProfile profile, string type, string member, string inner, string innerMember)
+    {
+        int whole = TaskLayout.Find(profile, type, $"{member}.{innerMember}");
+        if (whole != TaskLayout.Missing)
+            return whole;
+        int outer = TaskLayout.Find(profile, type, member), rest = TaskLayout.Find(profile, inner, innerMember);
+        return outer == TaskLayout.Missing || rest == TaskLayout.Missing ? TaskLayout.Missing : outer + rest;
     }
 
     /// <summary>Reads in one batch per level what the paths of these files will need; see <see cref="AddressSpace.Prefetch"/>.</summary>
@@ -66,15 +70,15 @@ internal sealed class PathReader
         if (kernel.Memory is not SnapshotMemory { KeepsCopies: true })
             return;
         const int Levels = 6;   // most executables lie no deeper; the rest is read one by one
-        kernel.Prefetch(files, _file + 2 * _pointer);
+        kernel.Prefetch(files, Math.Max(_fileMount, _fileDentry) + _pointer);
         List<GuestVirtualAddress> dentries = buffers.Addresses, mounts = buffers.Mounts;
         dentries.Clear();
         mounts.Clear();
         foreach (GuestVirtualAddress file in files)
         {
-            if (kernel.TryReadPointer(file + (ulong)(_file + _pathDentry), out GuestVirtualAddress dentry))
+            if (kernel.TryReadPointer(file + (ulong)_fileDentry, out GuestVirtualAddress dentry))
                 dentries.Add(dentry);
-            if (kernel.TryReadPointer(file + (ulong)(_file + _pathMount), out GuestVirtualAddress mount))
+            if (kernel.TryReadPointer(file + (ulong)_fileMount, out GuestVirtualAddress mount))
                 mounts.Add(mount - (ulong)_mountSelf);
         }
         kernel.Prefetch(CollectionsMarshal.AsSpan(mounts), _mountSelf + 2 * _pointer);
@@ -104,9 +108,8 @@ internal sealed class PathReader
 
     private string? Read(AddressSpace kernel, ulong file)
     {
-        ulong at = file + (ulong)_file;
-        if (!kernel.TryReadPointer(new GuestVirtualAddress(at + (ulong)_pathMount), out GuestVirtualAddress vfsMount)
-            || !kernel.TryReadPointer(new GuestVirtualAddress(at + (ulong)_pathDentry), out GuestVirtualAddress dentry))
+        if (!kernel.TryReadPointer(new GuestVirtualAddress(file + (ulong)_fileMount), out GuestVirtualAddress vfsMount)
+            || !kernel.TryReadPointer(new GuestVirtualAddress(file + (ulong)_fileDentry), out GuestVirtualAddress dentry))
             return null;
         ulong mount = vfsMount.Value - (ulong)_mountSelf;
         int start = _path.Length;

@@ -1,4 +1,5 @@
 using VmiPl.Errors;
+using VmiPl.Machines.Processes;
 using VmiPl.Memory;
 
 namespace VmiPl.Machines;
@@ -24,7 +25,11 @@ public sealed class VmiMachine : IDisposable
     /// <summary>The name given with QEMU's <c>-name</c>, else <c>qemu-PID</c>, or a dump's file name.</summary>
     public string Name { get; }
 
-    /// <summary>The QEMU process; null for a dump.</summary>
+    /// <summary>The QEMU process, held so that a later one of the same id is never taken for it; owned. Null for a dump and for
+    /// a machine that is known by its monitor alone.</summary>
+    internal ProcessIdentity? Process { get; init; }
+
+    /// <summary>The QEMU process; null for a dump, and where the process can't be seen from here.</summary>
     public int? ProcessId { get; internal init; }
 
     /// <summary><c>kvm</c>, <c>tcg</c>, another accelerator's QEMU name, or <c>none</c> for a dump.</summary>
@@ -88,13 +93,18 @@ public sealed class VmiMachine : IDisposable
         _monitor.Value ?? throw new VmiException(
             VmiErrorCode.MonitorUnavailable, $"Machine '{Name}' has no monitor that can be reached.", Name);
 
+    /// <summary>The monitor, or null where there is none. Throws why one that is there can't be used.</summary>
+    internal IMachineMonitor? MonitorOrNone() => _monitor.Value;
+
     /// <summary>The run state. Throws what <see cref="GetMonitor"/> throws, except that a machine without monitor is
     /// <see cref="MachineState.Unknown"/>.</summary>
     public MachineState QueryState()
     {
-        if (ProcessId is null)
-            return MachineState.Dump;
-        return _monitor.Value?.QueryState() ?? MachineState.Unknown;
+        if (Process is { } process && !process.IsAlive())
+            return MachineState.Lost;
+        if (_monitor.Value is { } monitor)
+            return monitor.QueryState();
+        return ProcessId is null ? MachineState.Dump : MachineState.Unknown;
     }
 
     /// <summary>The bounds that apply to this machine.</summary>
@@ -109,5 +119,6 @@ public sealed class VmiMachine : IDisposable
             (_memory.Value as IDisposable)?.Dispose();
         if (_monitor.IsValueCreated)
             _monitor.Value?.Dispose();
+        Process?.Dispose();
     }
 }

@@ -31,32 +31,33 @@ internal static class KernelRoot
         return null;
     }
 
-    /// <summary>A page of the image whose kernel half is that of the table in use, and whose user half is empty.</summary>
+    /// <summary>A page of the image whose kernel entries are those of the table in use, and that is empty otherwise.</summary>
     private static KernelLocation? FindByContent(IGuestMemory memory, KernelLocation location, KernelImage image)
     {
-        // A PAE table has four entries only: too little to tell it by.
-        if (location.Mode == PagingMode.Pae)
-            return null;
-        const int PageBytes = 4096;
-        int kernelHalf = location.Mode == PagingMode.Legacy32 ? (int)(location.ImageStart.Value >> 30) * 1024 : PageBytes / 2;
+        const int PageBytes = 4096, PieceBytes = 1 << 20;
+        int kernelGigabyte = (int)(location.ImageStart.Value >> 30) & 3;
+        (Range kernel, Range empty) = location.Mode switch
+        {
+            PagingMode.Legacy32 => ((kernelGigabyte * 1024)..PageBytes, ..(kernelGigabyte * 1024)),
+            PagingMode.Pae => ((kernelGigabyte * 8)..32, 32..PageBytes),
+            _ => ((PageBytes / 2)..PageBytes, ..(PageBytes / 2)),
+        };
         byte[] current = new byte[PageBytes];
-        if (memory.Read(location.Root, current) != PageBytes)
+        if (memory.Read(location.Root, current.AsSpan(0, kernel.End.Value)) != kernel.End.Value)
             return null;
-        byte[] piece = ArrayPool<byte>.Shared.Rent(1 << 20);
+        byte[] piece = ArrayPool<byte>.Shared.Rent(PieceBytes);
         try
         {
             foreach (VirtualRange range in image.Ranges)
             {
-                for (ulong at = 0; at < range.Length; at += 1 << 20)
+                for (ulong at = 0; at < range.Length; at += PieceBytes)
                 {
-                    int read = memory.Read(range.Physical + at, piece.AsSpan(0, (int)Math.Min(range.Length - at, 1 << 20)));
+                    int read = memory.Read(range.Physical + at, piece.AsSpan(0, (int)Math.Min(range.Length - at, PieceBytes)));
                     for (int page = 0; page + PageBytes <= read; page += PageBytes)
                     {
                         ReadOnlySpan<byte> table = piece.AsSpan(page, PageBytes);
-                        if (table[..kernelHalf].IndexOfAnyExcept((byte)0) >= 0 || !table[kernelHalf..].SequenceEqual(current.AsSpan(kernelHalf)))
-                            continue;
-                        GuestVirtualAddress where = range.Start + (at + (ulong)page);
-                        if (TryRoot(memory, location, where, out KernelLocation? found))
+                        if (table[kernel].SequenceEqual(current.AsSpan(kernel)) && table[empty].IndexOfAnyExcept((byte)0) < 0
+                            && TryRoot(memory, location, range.Start + (at + (ulong)page), out KernelLocation? found))
                             return found;
                     }
                 }

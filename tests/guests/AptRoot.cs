@@ -83,6 +83,8 @@ internal sealed class AptRoot
             Dir::State "{root}/state";
             Dir::State::status "{root}/state/status";
             Dir::Cache "{root}/cache";
+            Dir::Cache::pkgcache "";
+            Dir::Cache::srcpkgcache "";
             APT::Architecture "{architecture}";
             APT::Architectures "{architecture}";
             APT::Sandbox::User "root";

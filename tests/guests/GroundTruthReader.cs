@@ -60,7 +60,7 @@ internal static partial class GroundTruthReader
             CommBytes = comm,
             Comm = Encoding.UTF8.GetString(comm),
             ReportedName = Encoding.UTF8.GetString(reported),
-            ExePath = files.TryGetValue($"/proc/{group}/exe", out var exe) ? Encoding.UTF8.GetString(exe) : null,
+            ExePath = files.TryGetValue($"/proc/{group}/task/{id}/exe", out var exe) ? Encoding.UTF8.GetString(exe) : null,
             Uid = uint.Parse(status["Uid"].Split('\t')[0], CultureInfo.InvariantCulture),
             StartTicks = ulong.Parse(fields[19], CultureInfo.InvariantCulture),
             Threads = Number(fields[17]),

@@ -62,5 +62,5 @@ public sealed record GuestOptions
     /// <summary>QEMU's <c>-L</c>, for one that lies unpacked somewhere; null for its own.</summary>
     public string? QemuDataFolder { get; init; }
     /// <summary>How long booting, and each command, may take before the guest is given up.</summary>
-    public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(3);
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(5);
 }

@@ -81,14 +81,15 @@ public static class GuestPool
         var guest = await TestGuest.StartAsync(options, cancel).ConfigureAwait(false);
         lock (_entries)
         {
-            var entry = new Entry(guest);
-            _entries.Add(entry);
-            return Lend(entry);
+            return Lend(new Entry(guest));
         }
     }
 
     private static GuestLoan Lend(Entry entry)
     {
+        // The last lent stands last: room is made at the other end.
+        _entries.Remove(entry);
+        _entries.Add(entry);
         entry.Borrowers++;
         return new GuestLoan(entry.Guest, () =>
         {

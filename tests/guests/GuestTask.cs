@@ -1,6 +1,6 @@
 namespace VmiPl.TestGuests;
 
-/// <summary>One task as the guest's <c>/proc/TGID/task/TID/{stat,status}</c> and <c>/proc/TGID/exe</c> show it.</summary>
+/// <summary>One task as the guest's <c>/proc/TGID/task/TID/{stat,status}</c> and <c>/proc/TGID/task/TID/exe</c> show it.</summary>
 public sealed record GuestTask
 {
     /// <summary>The task's own (thread) id.</summary>

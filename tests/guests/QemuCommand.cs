@@ -41,9 +41,10 @@ internal static class QemuCommand
         return arguments;
     }
 
+    // no_timer_check: an emulated machine on a busy host may miss the ticks by which the kernel checks its timer.
     private static string KernelArguments(GuestOptions options) => string.Join(' ', new[]
     {
-        "console=ttyS0 loglevel=4 panic=-1",
+        "console=ttyS0 loglevel=4 panic=-1 no_timer_check",
         options.Kaslr ? "" : "nokaslr",
         options.PageTableIsolation ? "pti=on" : "",
         options.ExtraProcesses > 0 ? $"vmipl.extra={options.ExtraProcesses}" : "",

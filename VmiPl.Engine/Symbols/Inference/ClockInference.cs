@@ -10,6 +10,9 @@ internal static class ClockInference
     // 2001 and 2198, in nanoseconds since 1970: what a guest's clock may read.
     private const ulong Earliest = 1_000_000_000_000_000_000, Latest = 7_200_000_000_000_000_000;
 
+    /// <summary>Upper 32 bits of that time at the earliest and at the latest.</summary>
+    public const uint EarliestHigh = (uint)(Earliest >> 32), LatestHigh = (uint)(Latest >> 32);
+
     private const long Second = 1_000_000_000;
     private const long Century = 100L * 365 * 86_400 * Second;
     private const int Before = 256, CacheLine = 64;
@@ -34,7 +37,8 @@ internal static class ClockInference
             return;
         ulong core = clock.Start & ~(ulong)(CacheLine - 1);
         layout.Symbol("tk_core", core);
-        layout.Offset("tk_core.timekeeper", (int)(clock.Start - core));
+        // The anonymous structure has this name since 6.13.
+        layout.Offset("tk_data.timekeeper", (int)(clock.Start - core));
         layout.Offset("timekeeper.offs_real", clock.OffsReal);
         layout.Offset("timekeeper.offs_boot", clock.OffsReal + 8);
     }

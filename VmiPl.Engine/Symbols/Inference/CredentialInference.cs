@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace VmiPl.Symbols.Inference;
 
-/// <summary><c>task_struct.cred</c> and <c>cred.uid</c>.
+/// <summary><c>task_struct.real_cred</c>, <c>cred</c> and <c>cred.uid</c>.
 /// <para>The two credentials stand before the name, with at most a cached key between (5.3 on). In <c>struct cred</c> the ids
 /// stand before the capability sets; those of the idle task are known: inheritable none, permitted, effective and bounding all.</para></summary>
 internal static class CredentialInference
@@ -21,6 +21,7 @@ internal static class CredentialInference
                 continue;
             if (!tasks.Nearly(i => reader.IsPointer(tasks.Pointer(i, cred))))
                 continue;
+            layout.Offset("task_struct.real_cred", real);
             layout.Offset("task_struct.cred", cred);
             if (FindUid(reader, tasks, cred) is { } uid)
                 layout.Offset("cred.uid", uid);

@@ -21,7 +21,7 @@ internal static class FamilyInference
             windows[i] = new byte[Before];
             // A task may lie just behind unmapped memory: read forward from where its page run begins.
             ulong start = ring.Comm(task) - Before;
-            int usable = ReadBackward(reader, start, windows[i]);
+            int usable = reader.ReadBackward(start, windows[i]);
             got = Math.Min(got, usable);
         }
         int? found = null;
@@ -119,23 +119,5 @@ internal static class FamilyInference
     {
         ulong next = reader.PointerAt(window, at), previous = reader.PointerAt(window, at + reader.PointerSize);
         return reader.Holds(next + (ulong)reader.PointerSize, address) && reader.Holds(previous, address);
-    }
-
-    /// <summary>Fills the buffer's end even where its beginning is not mapped; gives how many bytes at the end are good.</summary>
-    private static int ReadBackward(KernelReader reader, ulong start, byte[] buffer)
-    {
-        const int Page = 4096;
-        int good = 0;
-        ulong end = start + (ulong)buffer.Length;
-        while (good < buffer.Length)
-        {
-            int inPage = (int)((end - (ulong)good) & (Page - 1));
-            int want = Math.Min(inPage == 0 ? Page : inPage, buffer.Length - good);
-            int at = buffer.Length - good - want;
-            if (reader.Read(start + (ulong)at, buffer.AsSpan(at, want)) != want)
-                break;
-            good += want;
-        }
-        return good;
     }
 }

@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using VmiPl.Errors;
 using VmiPl.Memory;
 
@@ -32,9 +32,19 @@ internal sealed class ImageFindings
         return found;
     }
 
+    /// <summary>Only <see cref="ExportNames"/> of it.</summary>
+    public static IReadOnlyList<ulong> FindExportNames(AddressSpace image, KernelLocation location, VmiLimits limits)
+    {
+        var found = new ImageFindings();
+        ImageScan.Run(image, location, limits, (address, bytes, _) => AddAll(found.ExportNames, address, bytes, ExportName, 1));
+        return found.ExportNames;
+    }
+
+    private static ReadOnlySpan<byte> ExportName => "\0init_task\0"u8;
+
     private void Look(KernelReader reader, ulong address, ReadOnlySpan<byte> bytes, bool writable, VmiLimits limits)
     {
-        AddAll(ExportNames, address, bytes, "\0init_task\0"u8, 1);
+        AddAll(ExportNames, address, bytes, ExportName, 1);
         for (int at = 0; (at = Next(bytes, "Linux version "u8, at)) >= 0; at++)
         {
             if (at + 14 < bytes.Length && char.IsAsciiDigit((char)bytes[at + 14]) && Banners.Count < MaxPlaces)
@@ -53,17 +63,20 @@ internal sealed class ImageFindings
     private void LookAtWords(KernelReader reader, ulong address, ReadOnlySpan<byte> bytes, VmiLimits limits)
     {
         int size = reader.PointerSize;
-        for (int at = 0; at + 8 <= bytes.Length; at += size)
+        ReadOnlySpan<uint> words = MemoryMarshal.Cast<byte, uint>(bytes);
+        int step = size / sizeof(uint);
+        for (int i = 0; i + 2 * step <= words.Length; i += step)
         {
-            ulong wide = BinaryPrimitives.ReadUInt64LittleEndian(bytes[at..]);
-            if (ClockInference.IsOffset(bytes, at, size))
-                Add(Times, address + (ulong)at);
+            // The upper half alone sorts nearly everything out.
+            if (words[i + 1] - ClockInference.EarliestHigh <= ClockInference.LatestHigh - ClockInference.EarliestHigh
+                && ClockInference.IsOffset(bytes, i * sizeof(uint), size))
+                Add(Times, address + (ulong)i * sizeof(uint));
             // A list head: two addresses, neither in the image, and the first points back here.
-            ulong next = size == 8 ? wide : (uint)wide;
-            if (Modules is not null || next == 0 || at + 2 * size > bytes.Length || reader.IsInImage(next))
+            if (words[i + step - 1] < (size == 8 ? 0xFF00_0000 : 0x4000_0000) || words[i + 2 * step - 1] < 0x4000_0000 || Modules is not null)
                 continue;
-            ulong previous = reader.PointerAt(bytes, at + size), here = address + (ulong)at;
-            if (((next | previous) & (ulong)(size - 1)) == 0 && previous != 0 && !reader.IsInImage(previous)
+            int at = i * sizeof(uint);
+            ulong next = reader.PointerAt(bytes, at), previous = reader.PointerAt(bytes, at + size), here = address + (ulong)at;
+            if (((next | previous) & (ulong)(size - 1)) == 0 && !reader.IsInImage(next) && !reader.IsInImage(previous)
                 && reader.Holds(next + (ulong)size, here))
                 Modules = ModuleRing.TryWalk(reader, here, limits.MaxModules);
         }

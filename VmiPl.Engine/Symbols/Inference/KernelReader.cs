@@ -32,6 +32,23 @@ internal sealed class KernelReader(AddressSpace space, KernelLocation location, 
     public int Read(ulong address, Span<byte> buffer) =>
         IsKernelHalf(address) && Spend() ? space.Read(new GuestVirtualAddress(address), buffer) : 0;
 
+    /// <summary>Fills the buffer's end even where its beginning is not mapped; gives how many bytes at the end are good.</summary>
+    public int ReadBackward(ulong start, Span<byte> buffer)
+    {
+        const int Page = 4096;
+        int good = 0;
+        while (good < buffer.Length)
+        {
+            int inPage = (int)((start + (ulong)(buffer.Length - good)) & (Page - 1));
+            int want = Math.Min(inPage == 0 ? Page : inPage, buffer.Length - good);
+            int at = buffer.Length - good - want;
+            if (Read(start + (ulong)at, buffer.Slice(at, want)) != want)
+                break;
+            good += want;
+        }
+        return good;
+    }
+
     /// <summary>Reads a pointer.</summary>
     public bool TryPointer(ulong address, out ulong value)
     {

@@ -1,5 +1,6 @@
 using VmiPl.Errors;
 using VmiPl.Memory;
+using VmiPl.Symbols.Ksymtab;
 
 namespace VmiPl.Symbols.Inference;
 
@@ -8,7 +9,7 @@ namespace VmiPl.Symbols.Inference;
 /// What is absent or ambiguous is left out.</summary>
 public static class LayoutInference
 {
-    private const int MaxReads = 8_000_000, Attempts = 3;
+    private const int MaxReads = 4_000_000, Attempts = 2;
 
     /// <summary>Looks at a kernel that is up (it has at least one program). Memory may change meanwhile, though a guest that
     /// stands still gives the most. Never throws for what the guest holds: the result is then empty or small. Throws
@@ -29,7 +30,7 @@ public static class LayoutInference
             InferredLayout layout;
             try
             {
-                layout = InferOnce(kernel, location, limits);
+                layout = InferOnce(kernel, location, symbols, limits);
             }
             catch (VmiException exception) when (exception.Code == VmiErrorCode.LimitExceeded)
             {
@@ -44,7 +45,7 @@ public static class LayoutInference
         return best;
     }
 
-    private static InferredLayout InferOnce(AddressSpace kernel, KernelLocation location, VmiLimits limits)
+    private static InferredLayout InferOnce(AddressSpace kernel, KernelLocation location, ISymbolTable symbols, VmiLimits limits)
     {
         // Each page is read once: cheaper where reading costs a call, and one consistent view of what changes meanwhile.
         var space = new AddressSpace(new SnapshotMemory(kernel.Memory), kernel.Mode, kernel.Root);
@@ -56,14 +57,25 @@ public static class LayoutInference
         if (image.Modules is { } modules)
             ModuleInference.Infer(reader, modules, layout);
         ClockInference.Infer(reader, image.Times, layout);
-        InferTasks(reader, image, limits, layout);
+        if (FindTasks(reader, image, symbols, limits) is { } ring)
+            InferTasks(reader, ring, layout);
         return layout.Build();
     }
 
-    private static void InferTasks(KernelReader reader, ImageFindings image, VmiLimits limits, LayoutBuilder layout)
+    private static TaskRing? FindTasks(KernelReader reader, ImageFindings image, ISymbolTable symbols, VmiLimits limits)
     {
-        if (TaskRingFinder.Find(reader, image.IdleNames, limits.MaxTasks) is not { } ring
-            || FamilyInference.FindCommOffset(reader, ring) is not { } comm)
+        if (TaskRingFinder.Find(reader, image.IdleNames, limits.MaxTasks) is { } ring)
+            return ring;
+        // Not in what is held for the image: then by its symbol, which every kernel exports.
+        if (!symbols.TryFind("init_task", out GuestVirtualAddress task)
+            && KsymtabDecoder.Find(reader, image.ExportNames, limits)?.TryFind("init_task", out task) is not true)
+            return null;
+        return TaskRingFinder.Find(reader, TaskName.FindIdleTask(reader, task.Value), limits.MaxTasks);
+    }
+
+    private static void InferTasks(KernelReader reader, TaskRing ring, LayoutBuilder layout)
+    {
+        if (FamilyInference.FindCommOffset(reader, ring) is not { } comm)
             return;
         var tasks = new TaskSamples(reader, ring, comm);
         if (tasks.Size < comm + TaskName.Length || tasks.TasksOffset < 0 || tasks.TasksOffset >= tasks.Size)
@@ -77,6 +89,7 @@ public static class LayoutInference
         SignalInference.Infer(reader, tasks, layout);
         PidInference.Infer(reader, tasks, layout);
         PidTableInference.Infer(reader, tasks, layout);
+        PageTableInference.Infer(reader, tasks, layout);
         PathInference.Infer(reader, MemoryInference.Infer(reader, tasks, layout), layout);
     }
 }

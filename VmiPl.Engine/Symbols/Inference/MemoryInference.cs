@@ -78,9 +78,13 @@ internal static class MemoryInference
         if ((table & (alignment - 1)) != 0 || !reader.IsPointer(table)
             || !reader.Space.TryTranslate(new GuestVirtualAddress(table), out Translation top))
             return false;
-        return MapsAlike(reader, top.Physical, tasks.Bases[0]) && MapsAlike(reader, top.Physical, tasks.Bases[^1])
-            && MapsAlike(reader, top.Physical, reader.Location.ImageStart.Value);
+        return MapsKernel(reader, tasks, top.Physical);
     }
+
+    /// <summary>Whether through a top page table the kernel's image and tasks are found where they are.</summary>
+    public static bool MapsKernel(KernelReader reader, TaskSamples tasks, GuestPhysicalAddress root) =>
+        MapsAlike(reader, root, tasks.Bases[0]) && MapsAlike(reader, root, tasks.Bases[^1])
+        && MapsAlike(reader, root, reader.Location.ImageStart.Value);
 
     private static bool MapsAlike(KernelReader reader, GuestPhysicalAddress root, ulong address)
     {

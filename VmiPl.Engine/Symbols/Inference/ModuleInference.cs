@@ -26,24 +26,28 @@ internal static class ModuleInference
             if (reader.Read(bases[i], bodies[i]) != ModuleBytes)
                 return;
         }
-        var enclosing = new List<int>();
-        for (int at = 4 * size; at + size + sizeof(uint) <= ModuleBytes; at += size)
+        // The size follows the base at once, or (from 6.13 on) behind a flag, or behind another pointer and a flag.
+        var enclosing = new List<(int Base, int Size)>();
+        foreach (int sizeAt in (int[])[size, size + 4, 2 * size, 2 * size + 4])
         {
-            int offset = at;
-            if (All(bases.Length, i => Encloses(reader, bodies[i], offset, bases[i])))
-                enclosing.Add(offset);
+            for (int at = 4 * size; at + sizeAt + sizeof(uint) <= ModuleBytes; at += size)
+            {
+                int offset = at;
+                if (All(bases.Length, i => Encloses(reader, bodies[i], offset, sizeAt, bases[i])))
+                    enclosing.Add((offset, sizeAt));
+            }
         }
-        if (enclosing.Count != 1)
+        if (enclosing.Distinct().Count() != 1)
             return;
-        int own = enclosing[0];
-        if (FindStride(reader, bodies, own) is { } stride)
+        (int own, int length) = enclosing[0];
+        if (FindStride(reader, bodies, own, length) is { } stride)
         {
             layout.Offset("module.mem", own - stride);
             layout.Offset("module_memory.base", 0);
-            layout.Offset("module_memory.size", size);
+            layout.Offset("module_memory.size", length);
             layout.Offset("sizeof module_memory", stride);
         }
-        else if (All(bases.Length, i => IsReadOnly(reader, reader.PointerAt(bodies[i], own))))
+        else if (length == size && All(bases.Length, i => IsReadOnly(reader, reader.PointerAt(bodies[i], own))))
         {
             layout.Offset("module.core_layout.base", own);
             layout.Offset("module.core_layout.size", own + size);
@@ -52,22 +56,22 @@ internal static class ModuleInference
         }
     }
 
-    private static bool Encloses(KernelReader reader, byte[] body, int at, ulong module)
+    private static bool Encloses(KernelReader reader, byte[] body, int at, int sizeAt, ulong module)
     {
         ulong start = reader.PointerAt(body, at);
-        uint length = UInt32(body, at + reader.PointerSize);
+        uint length = UInt32(body, at + sizeAt);
         return (start & 0xFFF) == 0 && start != 0 && length is > 0 and <= MaxModuleSize && module - start < length;
     }
 
     // mem[MOD_TEXT], mem[MOD_DATA], mem[MOD_RODATA]: code and constants are write-protected, data is not.
-    private static int? FindStride(KernelReader reader, byte[][] bodies, int data)
+    private static int? FindStride(KernelReader reader, byte[][] bodies, int data, int sizeAt)
     {
         int? found = null;
         for (int stride = 2 * reader.PointerSize; stride <= MaxStride && data - stride >= 4 * reader.PointerSize; stride += reader.PointerSize)
         {
             int distance = stride;
             if (!All(bodies.Length, i => !IsReadOnly(reader, reader.PointerAt(bodies[i], data))
-                && IsPiece(reader, bodies[i], data - distance) && IsPiece(reader, bodies[i], data + distance)))
+                && IsPiece(reader, bodies[i], data - distance, sizeAt) && IsPiece(reader, bodies[i], data + distance, sizeAt)))
                 continue;
             if (found is not null)
                 return null;
@@ -76,10 +80,10 @@ internal static class ModuleInference
         return found;
     }
 
-    private static bool IsPiece(KernelReader reader, byte[] body, int at)
+    private static bool IsPiece(KernelReader reader, byte[] body, int at, int sizeAt)
     {
         ulong start = reader.PointerAt(body, at);
-        uint length = at + reader.PointerSize + sizeof(uint) <= body.Length ? UInt32(body, at + reader.PointerSize) : 0;
+        uint length = at + sizeAt + sizeof(uint) <= body.Length ? UInt32(body, at + sizeAt) : 0;
         return start != 0 && (start & 0xFFF) == 0 && length is > 0 and <= MaxModuleSize && IsReadOnly(reader, start);
     }
 

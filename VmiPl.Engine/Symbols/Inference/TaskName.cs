@@ -6,6 +6,8 @@ internal static class TaskName
     /// <summary>Bytes of the field.</summary>
     public const int Length = 16;
 
+    private const int MaxTaskBytes = 16 * 1024;
+
     /// <summary>Whether the field holds printable text with its NUL.</summary>
     public static bool IsPlausible(KernelReader reader, ulong address)
     {
@@ -26,5 +28,17 @@ internal static class TaskName
         if (rest.StartsWith("/0"u8))
             rest = rest[2..];
         return !rest.ContainsAnyExcept((byte)0);
+    }
+
+    /// <summary>The places of an idle task's name in the task that begins at an address.</summary>
+    public static IEnumerable<ulong> FindIdleTask(KernelReader reader, ulong task)
+    {
+        byte[] body = new byte[MaxTaskBytes];
+        int got = reader.Read(task, body);
+        for (int at = 0; at + Length <= got; at += 4)
+        {
+            if (IsIdleTask(body.AsSpan(at, Length)))
+                yield return task + (ulong)at;
+        }
     }
 }

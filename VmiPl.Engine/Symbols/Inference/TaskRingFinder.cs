@@ -23,10 +23,12 @@ internal static class TaskRingFinder
     {
         byte[] window = new byte[Before + After];
         ulong start = comm - Before;
-        int got = reader.Read(start, window);
         int size = reader.PointerSize;
+        // Either end may not be mapped where the task lies at the edge of something.
+        int first = (Before - reader.ReadBackward(start, window.AsSpan(0, Before)) + size - 1) & ~(size - 1);
+        int got = Before + reader.Read(comm, window.AsSpan(Before));
         TaskRing? best = null;
-        for (int at = 0; at + 2 * size <= got; at += size)
+        for (int at = first; at + 2 * size <= got; at += size)
         {
             ulong link = start + (ulong)at;
             ulong next = reader.PointerAt(window, at), previous = reader.PointerAt(window, at + size);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using VmiPl.Errors;
 
 namespace VmiPl.Symbols.Kallsyms;
@@ -121,6 +122,12 @@ internal static class KallsymsDecoder
         int step = first < last ? 4 : -4;
         for (int at = first; at >= 0 && at + 8 <= block.Length && budget >= 0; at += step)
         {
+            if (!NameStream.IsCount(BinaryPrimitives.ReadUInt32LittleEndian(block[at..]), limits))
+            {
+                if (at == last)
+                    return null;
+                continue;
+            }
             KallsymsTable? table = TryDecodeNames(block, origin, at, anywhere, tokensStart, digits, indexEnd, tokens, image, limits, ref budget);
             if (table is not null || at == last)
                 return table;

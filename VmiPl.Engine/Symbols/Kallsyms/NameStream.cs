@@ -30,16 +30,17 @@ internal sealed class NameStream
     /// <summary>Number of names.</summary>
     public int Count { get; }
 
+    /// <summary>Whether a number can be a kernel's number of symbols.</summary>
+    public static bool IsCount(uint number, VmiLimits limits) => number >= MinSymbols && number <= (uint)limits.MaxSymbols;
+
     /// <summary>Tries to read a stream whose number of symbols stands at <paramref name="countAt"/>. <paramref name="budget"/>
     /// is what all tries together may spend, in names. Markers are looked for where they can stand before the tokens or,
     /// if <paramref name="anywhere"/>, only where the names end: slower, as most positions then need a walk.</summary>
     public static NameStream? TryDecode(ReadOnlySpan<byte> bytes, int countAt, TokenTable tokens, int tokensStart, bool anywhere, VmiLimits limits, ref long budget)
     {
         uint count = BinaryPrimitives.ReadUInt32LittleEndian(bytes[countAt..]);
-        if (count < MinSymbols || count > (uint)limits.MaxSymbols)
-            return null;
         var places = new MarkerPlaces(bytes, tokensStart);
-        if (!anywhere && !places.Fit((int)count, -1))
+        if (!IsCount(count, limits) || (!anywhere && !places.Fit((int)count, -1)))
             return null;
         // The names follow at once or, where labels are aligned to 8 bytes, after four zeros.
         foreach (int gap in (ReadOnlySpan<int>)[4, 8])

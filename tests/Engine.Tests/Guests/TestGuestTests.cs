@@ -88,6 +88,20 @@ public sealed class TestGuestTests
     }
 
     [Fact]
+    public async Task The_options_are_what_the_guest_sees()
+    {
+        var options = GuestMatrix.For(GuestKernel.Amd64_6_1)[7].Options;
+        GuestFacts.Need(options.Kernel);
+        await using var guest = await TestGuest.StartAsync(options, Cancel);
+        var truth = await guest.SnapshotAsync(full: true, Cancel);
+
+        var flags = truth.Text("/proc/cpuinfo").Split('\n').First(l => l.StartsWith("flags", StringComparison.Ordinal)).Split(' ');
+        Assert.Superset(new HashSet<string> { "pti", "la57" }, flags.ToHashSet());
+        Assert.Equal(0xFFFF_FFFF_8100_0000u, truth.Kallsyms.Single(s => s is { Name: "_text", Module: null }).Address);
+        Assert.Contains(truth.Processes, t => t is { Comm: "spinner", State: 'R' });
+    }
+
+    [Fact]
     public async Task Processes_start_and_stop_on_command()
     {
         using var loan = await GuestFacts.BorrowAsync(_amd64);

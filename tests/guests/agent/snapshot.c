@@ -59,14 +59,14 @@ static void task(const char *folder, const char *name)
     copy(path);
     put(end, "/status");
     copy(path);
+    put(end, "/exe");   /* of its own: a leader that has ended has none, its other threads still do */
+    copy_link(path);
 }
 
 static void process(const char *folder, const char *name)
 {
     static char listing[8192];
     char path[100], *end = put(put(put(path, folder), "/"), name);
-    put(end, "/exe");
-    copy_link(path);
     put(end, "/task");
     numbers_in(path, listing, sizeof listing, task);
 }
@@ -93,6 +93,7 @@ int snapshot(int full, char *reply)
 {
     static const char *const always[] = {
         "/proc/uptime", "/proc/version", "/proc/cmdline", "/proc/modules", "/proc/stat", "/proc/iomem",
+        "/proc/cpuinfo",
         "/sys/kernel/notes", "/sys/kernel/vmcoreinfo",
     };
     if (all_tasks() < 0) {

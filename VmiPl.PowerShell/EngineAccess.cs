@@ -1,0 +1,64 @@
+using VmiPl.Errors;
+using VmiPl.Linux;
+using VmiPl.Machines;
+using VmiPl.Machines.Dump;
+using VmiPl.Memory;
+using VmiPl.Symbols;
+
+namespace VmiPl.Commands;
+
+/// <summary>Every place where the cmdlets enter the Engine, so that its doors are named once.</summary>
+internal static class EngineAccess
+{
+    private static VmiLimits Limits => VmiLimits.Default;
+
+    /// <summary>The QEMU machines that run on this host; one that can't be looked at goes to <paramref name="report"/>.</summary>
+    public static IEnumerable<VmiMachine> FindMachines(Action<VmiException> report) => MachineFinder.Find(Limits, report);
+
+    public static VmiMachine OpenProcess(int processId) => MachineConnector.OpenProcess(processId, Limits);
+
+    public static VmiMachine OpenMonitor(string socketPath) => MachineConnector.OpenMonitor(socketPath, Limits);
+
+    public static VmiMachine OpenLibvirt(string domain) => MachineConnector.OpenLibvirt(domain, Limits);
+
+    public static VmiMachine OpenDump(string path, string format) =>
+        DumpFile.Open(path, Limits, Enum.Parse<DumpFormat>(format, ignoreCase: true));
+
+    public static IReadOnlyList<VcpuRegisters> ReadRegisters(VmiMachine machine) => RegisterReader.Read(machine);
+
+    /// <summary>Saves memory; with the registers where they can be had, as without a monitor memory alone is worth saving.</summary>
+    public static SaveResult WriteCore(VmiMachine machine, string path, IProgress<double> progress, CancellationToken stop)
+    {
+        IReadOnlyList<VcpuRegisters> registers = [];
+        try
+        {
+            registers = RegisterReader.Read(machine);
+        }
+        catch (VmiException e) when (e.Code != VmiErrorCode.MachineLost)
+        {
+        }
+        return CoreWriter.Write(machine, path, registers, progress, stop);
+    }
+
+    /// <summary>The machine's Linux; found on first use. Throws <c>KernelNotFound</c> and what reading memory throws.</summary>
+    public static LinuxGuest GuestOf(VmiMachine machine) => LinuxGuest.Of(machine);
+
+    public static ProcessList ListProcesses(VmiMachine machine, bool includeThreads, CancellationToken stop) =>
+        GuestOf(machine).Processes(new ProcessQuery { IncludeThreads = includeThreads }, stop);
+
+    public static IEnumerable<VmiModule> ListModules(VmiMachine machine) => GuestOf(machine).Modules();
+
+    public static ISymbolTable SymbolsOf(LinuxGuest guest) => guest.Symbols();
+
+    /// <summary>The address of a symbol of the kernel or a module. Throws <c>SymbolNotFound</c>.</summary>
+    public static ulong FindSymbol(LinuxGuest guest, string name)
+    {
+        if (guest.Profile.TryGetSymbol(name, out GuestVirtualAddress address) || guest.Symbols().TryFind(name, out address))
+            return address.Value;
+        throw new VmiException(VmiErrorCode.SymbolNotFound, $"The kernel of '{guest.Machine.Name}' has no symbol '{name}'.", name);
+    }
+
+    /// <summary>A fresh address space: a process's own, or the kernel's where <paramref name="processId"/> is null.</summary>
+    public static AddressSpace OpenSpace(LinuxGuest guest, int? processId) =>
+        processId is int id ? guest.OpenProcessSpace(id) : guest.OpenKernelSpace();
+}

@@ -1,0 +1,27 @@
+using System.Globalization;
+using VmiPl.Benchmarks;
+
+// Prints each figure next to what it is measured against, in one run. Benchmarks do not decide whether tests pass.
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+string[] wanted = args.Length == 0 ? ["stream", "list", "attach"] : args;
+var report = new Report();
+foreach (string section in wanted)
+{
+    switch (section)
+    {
+        case "stream":
+            StreamSection.Run(report);
+            break;
+        case "list":
+            ListSection.Run(report);
+            break;
+        case "attach":
+            AttachSection.Run(report);
+            break;
+        default:
+            Console.Error.WriteLine($"There is no benchmark '{section}'; there are stream, list, attach.");
+            return 2;
+    }
+}
+report.Print();
+return 0;

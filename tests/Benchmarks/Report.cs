@@ -1,0 +1,23 @@
+namespace VmiPl.Benchmarks;
+
+/// <summary>The table that a run ends with: what was measured, the figure, the aim, and whether it was reached.</summary>
+internal sealed class Report
+{
+    private readonly List<(string What, string Figure, string Aim, bool? Reached)> _rows = [];
+
+    public void Add(string what, string figure, string aim = "", bool? reached = null)
+    {
+        _rows.Add((what, figure, aim, reached));
+        Console.Error.WriteLine($"  {what}: {figure}");
+    }
+
+    public void Print()
+    {
+        int what = _rows.Max(row => row.What.Length), figure = _rows.Max(row => row.Figure.Length);
+        foreach ((string name, string value, string aim, bool? reached) in _rows)
+        {
+            string verdict = reached switch { true => "reached", false => "MISSED", null => "" };
+            Console.WriteLine($"{name.PadRight(what)}  {value.PadLeft(figure)}  {aim,-14}  {verdict}".TrimEnd());
+        }
+    }
+}

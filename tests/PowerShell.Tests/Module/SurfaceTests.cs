@@ -1,0 +1,92 @@
+using System.Management.Automation;
+
+namespace VmiPl.Tests.Module;
+
+/// <summary>Holds the module's surface: what scripts rest on.</summary>
+public sealed class SurfaceTests : IDisposable
+{
+    private static readonly string[] Names =
+    [
+        "Connect-VmiMachine", "Disconnect-VmiMachine", "Export-VmiProfile", "Get-VmiMachine", "Get-VmiModule", "Get-VmiProcessList",
+        "Get-VmiProfile", "Get-VmiRegister", "Get-VmiSymbol", "Read-VmiMemory", "Resume-VmiMachine", "Save-VmiMemory",
+        "Suspend-VmiMachine", "Write-VmiMemory",
+    ];
+    private readonly ModuleSession _session = new();
+
+    public static TheoryData<string> All => [.. Names];
+
+    public void Dispose() => _session.Dispose();
+
+    [Fact]
+    public void The_cmdlets_are_those_of_the_design() =>
+        Assert.Equal(Names, Cmdlets().Select(cmdlet => cmdlet.Name).Order());
+
+    [Fact]
+    public void Get_VmiProcess_is_an_alias() =>
+        Assert.Equal("Get-VmiProcessList", ((AliasInfo)Assert.Single(_session.Get("Get-Alias Get-VmiProcess -ErrorAction Ignore; Get-Command Get-VmiProcess -CommandType Alias")
+            .DistinctBy(alias => alias.BaseObject)).BaseObject).Definition);
+
+    [Theory, MemberData(nameof(All))]
+    public void Each_set_takes_at_most_one_parameter_by_value_from_the_pipeline(string name)
+    {
+        Assert.All(Cmdlet(name).ParameterSets, set => Assert.True(set.Parameters.Count(parameter => parameter.ValueFromPipeline) <= 1, set.Name));
+    }
+
+    [Theory, MemberData(nameof(All))]
+    public void Machine_comes_first_from_the_pipeline_and_completes(string name)
+    {
+        if (name is "Get-VmiMachine" or "Connect-VmiMachine")
+            return;
+        Assert.All(Cmdlet(name).ParameterSets, set =>
+        {
+            CommandParameterInfo machine = Assert.Single(set.Parameters, parameter => parameter.Name == "Machine");
+            Assert.Equal(0, machine.Position);
+            Assert.True(machine.IsMandatory);
+            Assert.True(machine.ValueFromPipeline);
+            Assert.True(machine.ValueFromPipelineByPropertyName);
+            Assert.Contains(machine.Attributes, attribute => attribute is ArgumentCompleterAttribute);
+            Assert.Contains(machine.Attributes, attribute => attribute is SupportsWildcardsAttribute);
+        });
+    }
+
+    [Theory, MemberData(nameof(All))]
+    public void What_it_gives_is_declared(string name)
+    {
+        int declared = Cmdlet(name).OutputType.Count;
+        Assert.True(declared > 0 || name == "Disconnect-VmiMachine");
+    }
+
+    [Theory, MemberData(nameof(All))]
+    public void Commands_that_change_something_ask_and_only_those(string name)
+    {
+        bool changes = name.Split('-')[0] is "Write" or "Save" or "Suspend" or "Resume" or "Export";
+        Assert.Equal(changes, Cmdlet(name).Parameters.ContainsKey("WhatIf"));
+    }
+
+    [Theory]
+    [InlineData("Get-VmiMachine", "Name ProcessId")]
+    [InlineData("Connect-VmiMachine", "Dump Libvirt LiteralDump Monitor Name ProcessId")]
+    [InlineData("Get-VmiSymbol", "Address Name")]
+    [InlineData("Read-VmiMemory", "Physical Virtual")]
+    [InlineData("Write-VmiMemory", "Physical Virtual")]
+    public void Parameter_sets_are_these(string name, string sets) =>
+        Assert.Equal(sets, string.Join(' ', Cmdlet(name).ParameterSets.Select(set => set.Name).Order()));
+
+    [Fact]
+    public void Completion_of_a_machine_never_fails()
+    {
+        CommandCompletion completion = Complete("Get-VmiProcessList -Machine no-such-machine-at-all");
+        Assert.DoesNotContain(completion.CompletionMatches, match => match.ResultType == CompletionResultType.ParameterValue);
+    }
+
+    private CommandCompletion Complete(string input)
+    {
+        using PowerShell shell = _session.Start("");
+        shell.Commands.Clear();
+        return CommandCompletion.CompleteInput(input, input.Length, null, shell);
+    }
+
+    private IEnumerable<CmdletInfo> Cmdlets() => _session.Get("Get-Command -Module VmiPl -CommandType Cmdlet").Select(cmdlet => (CmdletInfo)cmdlet.BaseObject);
+
+    private CmdletInfo Cmdlet(string name) => (CmdletInfo)Assert.Single(_session.Get($"Get-Command {name}")).BaseObject;
+}
