@@ -10,6 +10,7 @@ internal static unsafe partial class NativeFile
 {
     private const long TmpfsMagic = 0x01021994;   // linux/magic.h
     private const int LinkBytes = 4096 + 64;      // PATH_MAX and " (deleted)"
+    private const int SeekData = 3;               // linux/fs.h
     private const int FileTypeMask = 0xF000, RegularFile = 0x8000;
 
     /// <summary>Opens a file without ever waiting for it (a name may lead to a FIFO). Null with the error number where it
@@ -102,6 +103,28 @@ internal static unsafe partial class NativeFile
         // struct statfs begins with its type; 256 bytes hold the whole of it on every architecture.
         long* buffer = stackalloc long[32];
         return fstatfs(fd, buffer) == 0 && buffer[0] == TmpfsMagic;
+    }
+
+    /// <summary>The first offset from <paramref name="offset"/> on that holds data (man 2 lseek, SEEK_DATA);
+    /// <see cref="ulong.MaxValue"/> where only a hole follows, and the offset itself where the file system can't tell.</summary>
+    public static ulong NextData(SafeFileHandle file, ulong offset)
+    {
+        bool held = false;
+        try
+        {
+            file.DangerousAddRef(ref held);
+            long found = (long)LibC.lseek((int)file.DangerousGetHandle(), (long)offset, SeekData);
+            return found >= 0 ? (ulong)found : LibC.errno == LibC.ENXIO ? ulong.MaxValue : offset;
+        }
+        catch (ObjectDisposedException)
+        {
+            return offset;
+        }
+        finally
+        {
+            if (held)
+                file.DangerousRelease();
+        }
     }
 
     private static bool TryGetFacts(int directory, byte* path, int flags, out FileFacts facts)

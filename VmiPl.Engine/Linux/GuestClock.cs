@@ -11,12 +11,20 @@ internal sealed class GuestClock
     private static readonly long Earliest = new DateTime(1980, 1, 1, 0, 0, 0, DateTimeKind.Utc).Ticks;
     private static readonly long Latest = new DateTime(2200, 1, 1, 0, 0, 0, DateTimeKind.Utc).Ticks;
 
-    private readonly GuestVirtualAddress _offsetReal, _offsetBoot;
+    // Where struct timekeeper may stand in tk_core, whose own structure had no name before 6.13: behind a sequence counter that
+    // is 4 bytes wide, or 16 with a pointer to its lock (PREEMPT_RT), aligned to 4 (i386) or 8.
+    private static readonly int[] PossibleStarts = [8, 16, 4];
 
-    private GuestClock(GuestVirtualAddress timekeeper, int real, int boot)
+    private readonly GuestVirtualAddress _core;
+    private readonly int[] _starts;
+    private readonly int _real, _boot;
+
+    private GuestClock(GuestVirtualAddress core, int[] starts, int real, int boot)
     {
-        _offsetReal = timekeeper + (ulong)real;
-        _offsetBoot = timekeeper + (ulong)boot;
+        _core = core;
+        _starts = starts;
+        _real = real;
+        _boot = boot;
     }
 
     /// <summary>The clock of a profile, or null where the timekeeper is not to be found.</summary>
@@ -28,18 +36,23 @@ internal sealed class GuestClock
         int real = TaskLayout.Find(profile, "timekeeper", "offs_real"), boot = TaskLayout.Find(profile, "timekeeper", "offs_boot");
         if (real == TaskLayout.Missing || boot == TaskLayout.Missing)
             return null;
-        int timekeeper = TaskLayout.Find(profile, "tk_data", "timekeeper");
-        if (timekeeper == TaskLayout.Missing)
-            timekeeper = 8;   // behind a sequence counter, aligned to the 64-bit members of struct timekeeper
-        return new GuestClock(core + (ulong)timekeeper, real, boot);
+        int start = TaskLayout.Find(profile, "tk_data", "timekeeper");
+        return new GuestClock(core, start == TaskLayout.Missing ? PossibleStarts : [start], real, boot);
     }
 
     /// <summary>The moment of the guest's boot in UTC, or null where the clock cannot be read or is implausible.</summary>
     public DateTime? BootTime(AddressSpace kernel)
     {
-        if (!kernel.TryReadUInt64(_offsetReal, out ulong real) || !kernel.TryReadUInt64(_offsetBoot, out ulong boot))
-            return null;
-        long ticks = DateTime.UnixEpoch.Ticks + (long)(real - boot) / 100;
-        return ticks >= Earliest && ticks <= Latest ? new DateTime(ticks, DateTimeKind.Utc) : null;
+        foreach (int start in _starts)
+        {
+            GuestVirtualAddress timekeeper = _core + (ulong)start;
+            if (!kernel.TryReadUInt64(timekeeper + (ulong)_real, out ulong real) || !kernel.TryReadUInt64(timekeeper + (ulong)_boot, out ulong boot))
+                continue;
+            // The boot offset is the time spent suspended: never negative, and short against the date.
+            long ticks = DateTime.UnixEpoch.Ticks + (long)(real - boot) / 100;
+            if ((long)boot >= 0 && boot < real && ticks >= Earliest && ticks <= Latest)
+                return new DateTime(ticks, DateTimeKind.Utc);
+        }
+        return null;
     }
 }

@@ -136,6 +136,7 @@ public sealed class LinuxGuest
 
     private GuestView Rent()
     {
+        Machine.GetMemory();   // throws where the machine is gone
         if (!_views.TryTake(out GuestView? view))
             return new GuestView(this);
         view.Refresh();

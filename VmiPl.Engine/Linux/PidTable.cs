@@ -149,6 +149,7 @@ internal sealed class PidTable
         }
     }
 
-    /// <summary>An internal entry of an xarray has 10 in its low bits; small ones mean something else (include/linux/xarray.h).</summary>
-    private static bool IsNode(ulong entry) => (entry & 3) == 2 && entry > 4096;
+    /// <summary>An internal entry of an xarray has 10 in its low bits, one of the radix tree before it (up to 4.19) 01; small ones
+    /// mean something else (include/linux/xarray.h). The entries that are wanted are aligned pointers.</summary>
+    private static bool IsNode(ulong entry) => (entry & 3) is 1 or 2 && entry > 4096;
 }

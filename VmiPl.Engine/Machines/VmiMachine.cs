@@ -85,8 +85,13 @@ public sealed class VmiMachine : IDisposable
         }
     }
 
-    /// <summary>The guest's physical memory. Throws <c>MemoryUnavailable</c>, <c>AccessDenied</c> or <c>MachineLost</c>.</summary>
-    public IGuestMemory GetMemory() => Memory;
+    /// <summary>The guest's physical memory; an operation asks for it when it begins, which is when it learns that the process is
+    /// gone. Throws <c>MemoryUnavailable</c>, <c>AccessDenied</c> or <c>MachineLost</c>.</summary>
+    public IGuestMemory GetMemory()
+    {
+        Process?.Demand();
+        return Memory;
+    }
 
     /// <summary>The monitor, connected on first use. Throws <c>MonitorUnavailable</c> where there is none, or why it can't be used.</summary>
     public IMachineMonitor GetMonitor() =>

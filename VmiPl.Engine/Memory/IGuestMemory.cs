@@ -28,6 +28,11 @@ public interface IGuestMemory
     /// <summary>Writes and returns how many bytes were written; 0 where the source is read-only.</summary>
     int Write(GuestPhysicalAddress address, ReadOnlySpan<byte> bytes) => 0;
 
+    /// <summary>The first address from <paramref name="address"/> on that may hold anything but zeros, as far as the source can tell
+    /// without looking; never below it. A sweep over all memory goes by this: the pages of a guest that it never touched cost
+    /// time, and to read them in shared RAM makes the host allocate them.</summary>
+    GuestPhysicalAddress SkipHole(GuestPhysicalAddress address) => address;
+
     /// <summary>The runs of RAM that can be read, in ascending order, without overlap.</summary>
     IReadOnlyList<PhysicalRange> Ranges { get; }
 

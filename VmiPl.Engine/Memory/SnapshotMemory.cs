@@ -97,6 +97,9 @@ public sealed class SnapshotMemory : IGuestMemory
         return true;
     }
 
+    /// <inheritdoc/>
+    public GuestPhysicalAddress SkipHole(GuestPhysicalAddress address) => _source.SkipHole(address);
+
     /// <summary>Writes through to the source; the copies of the pages written are dropped.</summary>
     public int Write(GuestPhysicalAddress address, ReadOnlySpan<byte> bytes)
     {

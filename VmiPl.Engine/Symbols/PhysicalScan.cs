@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using VmiPl.Memory;
 
@@ -8,7 +7,7 @@ namespace VmiPl.Symbols;
 /// looks at the edges of each page, for the kernel's VMCOREINFO and for top-level tables by their structure.</summary>
 internal static class PhysicalScan
 {
-    private const int PieceBytes = 2 * 1024 * 1024, PageBytes = 4096;
+    private const int PageBytes = 4096;
     private const int MaxNotes = 64, MaxTables = 4096;
     private const ulong FrameMask = 0x000F_FFFF_FFFF_F000, TextMapping64 = 0xFFFF_FFFF_8000_0000;
     private const ulong ReservedBits = 0x7FF0_0000_0000_0F80;   // of an entry that refers to a table; 0x80: large page
@@ -81,28 +80,9 @@ internal static class PhysicalScan
 
     private static void Sweep(IGuestMemory memory, List<Vmcoreinfo> notes, List<GuestPhysicalAddress>? tables)
     {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(PieceBytes);
         // Processes' tables share their last entry: one of them is enough.
         var lastEntries = new HashSet<ulong>();
-        try
-        {
-            foreach (PhysicalRange range in memory.Ranges)
-            {
-                for (ulong at = 0; at < range.Length; at += PieceBytes)
-                {
-                    GuestPhysicalAddress start = range.Start + at;
-                    int piece = (int)Math.Min(range.Length - at, PieceBytes);
-                    if (!memory.TryGetSpan(start, piece, out ReadOnlySpan<byte> bytes))
-                        bytes = buffer.AsSpan(0, memory.Read(start, buffer.AsSpan(0, piece)));
-                    for (int page = 0; page + PageBytes <= bytes.Length; page += PageBytes)
-                        Look(bytes.Slice(page, PageBytes), start + (ulong)page, memory, notes, tables, lastEntries);
-                }
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
+        PhysicalSweep.Pages(memory, (address, page) => Look(page, address, memory, notes, tables, lastEntries));
     }
 
     private static void Look(ReadOnlySpan<byte> page, GuestPhysicalAddress address, IGuestMemory memory, List<Vmcoreinfo> notes, List<GuestPhysicalAddress>? tables, HashSet<ulong> lastEntries)

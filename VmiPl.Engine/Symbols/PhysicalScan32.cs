@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using VmiPl.Memory;
 
@@ -8,7 +7,6 @@ namespace VmiPl.Symbols;
 /// address 0 at PAGE_OFFSET on. The last resort, for a guest with neither registers nor VMCOREINFO.</summary>
 internal static class PhysicalScan32
 {
-    private const int PieceBytes = 2 * 1024 * 1024, PageBytes = 4096;
     private const int MinLargePages = 8, MaxTables = 64;
     private const uint PresentLarge = 0x81;
 
@@ -17,26 +15,26 @@ internal static class PhysicalScan32
     {
         var legacy = new List<ulong>();
         var middles = new HashSet<ulong>();   // PAE's second level
-        Sweep(memory, (page, address) =>
+        PhysicalSweep.Pages(memory, (address, page) =>
         {
             if (legacy.Count < MaxTables && IsLegacy(page))
-                legacy.Add(address);
+                legacy.Add(address.Value);
             if (middles.Count < MaxTables && LargePages(page, 8, 0, 21) >= MinLargePages)
-                middles.Add(address);
+                middles.Add(address.Value);
         });
         foreach (ulong root in legacy)
             yield return new RootCandidate(PagingMode.Legacy32, new GuestPhysicalAddress(root));
         if (middles.Count == 0)
             yield break;
         var tops = new List<ulong>();
-        Sweep(memory, (page, address) =>
+        PhysicalSweep.Pages(memory, (address, page) =>
         {
             for (int entry = 1; entry < 4; entry++)
             {
                 ulong value = BinaryPrimitives.ReadUInt64LittleEndian(page[(entry * 8)..]);
                 if (tops.Count < MaxTables && (value & 1) != 0 && middles.Contains(value & ~0xFFFUL))
                 {
-                    tops.Add(address);
+                    tops.Add(address.Value);
                     return;
                 }
             }
@@ -71,29 +69,5 @@ internal static class PhysicalScan32
             count++;
         }
         return count;
-    }
-
-    private delegate void PageVisitor(ReadOnlySpan<byte> page, ulong address);
-
-    private static void Sweep(IGuestMemory memory, PageVisitor visit)
-    {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(PieceBytes);
-        try
-        {
-            foreach (PhysicalRange range in memory.Ranges)
-            {
-                for (ulong at = 0; at < range.Length; at += PieceBytes)
-                {
-                    GuestPhysicalAddress start = range.Start + at;
-                    int read = memory.Read(start, buffer.AsSpan(0, (int)Math.Min(range.Length - at, PieceBytes)));
-                    for (int page = 0; page + PageBytes <= read; page += PageBytes)
-                        visit(buffer.AsSpan(page, PageBytes), start.Value + (ulong)page);
-                }
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
     }
 }

@@ -42,7 +42,7 @@ public sealed class ConnectVmiMachineCommand : VmiCommand
 
     /// <summary>Paths of dump files, taken as they are.</summary>
     [Parameter(ParameterSetName = LiteralSet, Mandatory = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("PSPath")]
+    [Alias("PSPath", "FullName")]
     [ValidateNotNullOrEmpty]
     public string[] LiteralPath { get; set; } = [];
 

@@ -7,7 +7,9 @@ namespace VmiPl.Benchmarks;
 /// <summary>The guests that are measured on: 512 MiB, about 270 tasks, paused, so that both sides of a ratio read the same.</summary>
 internal static class Guests
 {
-    public static GuestOptions Options(RamBackend ram) => new() { Ram = ram, ExtraProcesses = 110, MemoryMiB = 512 };
+    public const ulong MemoryBytes = 512UL << 20;
+
+    public static GuestOptions Options(RamBackend ram) => new() { Ram = ram, ExtraProcesses = 178, MemoryMiB = (int)(MemoryBytes >> 20) };
 
     public static TestGuest Start(RamBackend ram)
     {

@@ -45,7 +45,7 @@ public sealed record GuestOptions
     public MonitorKind Monitor { get; init; } = MonitorKind.Qmp;
     /// <summary>Whether every vCPU is held in user mode by a process that spins, once the guest is up.</summary>
     public bool Spinning { get; init; }
-    /// <summary>How many idle processes it has besides the named ones; 110 make about 270 tasks with one vCPU.</summary>
+    /// <summary>How many idle processes it has besides the named ones; 178 make about 270 tasks with one vCPU.</summary>
     public int ExtraProcesses { get; init; }
     /// <summary>QEMU's <c>-name</c>; null for a name of its own.</summary>
     public string? Name { get; init; }

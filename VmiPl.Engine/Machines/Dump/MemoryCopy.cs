@@ -22,6 +22,16 @@ internal sealed class MemoryCopy(IGuestMemory memory, SafeFileHandle file, IProg
             for (ulong at = 0; at < range.Length; at += Chunk)
             {
                 cancellation.ThrowIfCancellationRequested();
+                ulong data = Math.Min(memory.SkipHole(range.Start + at).Value - range.Start.Value, range.Length);
+                if (data >= at + Chunk)
+                {
+                    // Zeros, known without a look: on to the chunk that holds more.
+                    ulong skipped = (data - at) & ~(ulong)(Chunk - 1);
+                    done += skipped;
+                    at += skipped;
+                    if (at >= range.Length)
+                        break;
+                }
                 int length = (int)Math.Min(Chunk, range.Length - at);
                 Span<byte> chunk = _buffer.AsSpan(0, length);
                 Fill(range.Start + at, chunk);

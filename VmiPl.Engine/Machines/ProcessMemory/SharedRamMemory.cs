@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using VmiPl.Interop;
 using VmiPl.Machines.Processes;
 using VmiPl.Memory;
@@ -15,9 +16,11 @@ internal sealed class SharedRamMemory : IGuestMemory
     private readonly Piece[] _pieces;
     private readonly ProcessIdentity _process;
     private readonly ProcessVmMemory? _guarded;
+    private uint _reads;
     private readonly Lazy<(ProcessVmMemory Memory, IReadOnlyList<MappedRegion> Regions)?> _writable;
 
-    private readonly record struct Piece(ulong Start, ulong Length, MappedRegion Region, ulong Offset);
+    /// <summary>A run of guest memory: where it lies in the region, and where that begins in its file.</summary>
+    private readonly record struct Piece(ulong Start, ulong Length, MappedRegion Region, ulong Offset, SafeFileHandle File, ulong FileOffset);
 
     private SharedRamMemory(Piece[] pieces, RamMap map, bool isSealed, ProcessIdentity process, Func<Piece[]?> openWritable)
     {
@@ -52,7 +55,7 @@ internal sealed class SharedRamMemory : IGuestMemory
     /// <inheritdoc/>
     public int Read(GuestPhysicalAddress address, Span<byte> buffer)
     {
-        _process.DemandNowAndThen();
+        DemandNowAndThen();
         if (_guarded is not null)
             return _guarded.Read(address, buffer);
         int done = 0;
@@ -71,7 +74,7 @@ internal sealed class SharedRamMemory : IGuestMemory
     {
         if (_guarded is not null)
         {
-            _process.DemandNowAndThen();
+            DemandNowAndThen();
             _guarded.ReadBatch(requests, buffer);
             return;
         }
@@ -85,7 +88,6 @@ internal sealed class SharedRamMemory : IGuestMemory
         view = default;
         if (_guarded is not null)
             return false;
-        _process.DemandNowAndThen();
         if (!TryFind(address.Value, out Piece piece, out ulong offset) || (ulong)length > piece.Length - offset)
             return false;
         view = piece.Region.View(piece.Offset + offset, length);
@@ -93,10 +95,27 @@ internal sealed class SharedRamMemory : IGuestMemory
     }
 
     /// <inheritdoc/>
+    public GuestPhysicalAddress SkipHole(GuestPhysicalAddress address)
+    {
+        if (!TryFind(address.Value, out Piece piece, out ulong offset))
+            return address;
+        ulong start = piece.FileOffset + piece.Offset, data = NativeFile.NextData(piece.File, start + offset);
+        return new GuestPhysicalAddress(piece.Start + Math.Min(Math.Max(data, start + offset) - start, piece.Length));
+    }
+
+    /// <inheritdoc/>
     public int Write(GuestPhysicalAddress address, ReadOnlySpan<byte> bytes)
     {
         _process.Demand();
         return _writable.Value?.Memory.Write(address, bytes) ?? 0;
+    }
+
+    /// <summary>Looks whether QEMU still lives, once in many reads: the mapping outlives it, and an operation has looked when it
+    /// began. A clock read for each read would cost more than the read. A lost count does no harm.</summary>
+    private void DemandNowAndThen()
+    {
+        if ((++_reads & 0x3FF) == 0)
+            _process.DemandNowAndThen();
     }
 
     private bool TryFind(ulong address, out Piece found, out ulong offset)
@@ -121,7 +140,7 @@ internal sealed class SharedRamMemory : IGuestMemory
         int processId, RamMap map, IReadOnlyList<ProcessMapping> joined, IReadOnlyList<ProcessMapping> all,
         bool writable, ref bool isSealed, out string problem)
     {
-        var regions = new Dictionary<ulong, MappedRegion>();   // by the mapping's start in QEMU
+        var regions = new Dictionary<ulong, (MappedRegion Region, SafeFileHandle File)>();   // by the mapping's start in QEMU
         var pieces = new List<Piece>();
         problem = "";
         foreach (RamSegment segment in map.Segments)
@@ -132,19 +151,20 @@ internal sealed class SharedRamMemory : IGuestMemory
                 problem = "guest RAM is not shared";
                 return null;
             }
-            if (!regions.TryGetValue(mapping.Start, out MappedRegion? region))
+            if (!regions.TryGetValue(mapping.Start, out (MappedRegion Region, SafeFileHandle File) mapped))
             {
-                using Microsoft.Win32.SafeHandles.SafeFileHandle? file = SharedFile.TryOpen(processId, mapping, all, writable, out int error);
-                region = file is null ? null : MappedRegion.TryMap(file, mapping.Offset, mapping.Length, writable, out error);
+                SafeFileHandle? file = SharedFile.TryOpen(processId, mapping, all, writable, out int error);
+                MappedRegion? region = file is null ? null : MappedRegion.TryMap(file, mapping.Offset, mapping.Length, writable, out error);
                 if (region is null)
                 {
+                    file?.Dispose();
                     problem = $"the file behind guest RAM ({mapping.Path}) could not be mapped: {Errno.Text(error)}";
                     return null;
                 }
                 isSealed &= NativeFile.IsSealedMemory(file!);
-                regions[mapping.Start] = region;
+                regions[mapping.Start] = mapped = (region, file!);
             }
-            pieces.Add(new Piece(segment.Start, segment.Length, region, segment.Host - mapping.Start));
+            pieces.Add(new Piece(segment.Start, segment.Length, mapped.Region, segment.Host - mapping.Start, mapped.File, mapping.Offset));
         }
         return [.. pieces];
     }

@@ -58,6 +58,28 @@ public sealed class MachineMemoryTests
         Assert.Equal(16, memory.Read(new GuestPhysicalAddress(0xA0000 - 16), back));
     }
 
+    [Theory]
+    [InlineData(Memfd)]
+    [InlineData(TmpFile)]
+    public void A_sweep_over_shared_memory_does_not_make_the_host_allocate_what_the_guest_never_touched(string backend)
+    {
+        using var qemu = new IdleQemu($"-M pc,memory-backend=r{backend}2G -m 2G {IdleQemu.Qmp}");
+        using VmiMachine machine = qemu.Open();
+        IGuestMemory memory = machine.GetMemory();
+        var place = new GuestPhysicalAddress(0x4000_0000);
+        Assert.Equal(1, memory.Write(place, [42]));
+
+        long seen = 0;
+        bool found = false;
+        PhysicalSweep.Run(memory, (start, bytes) =>
+        {
+            seen += bytes.Length;
+            found |= place.Value - start.Value < (ulong)bytes.Length && bytes[(int)(place.Value - start.Value)] == 42;
+        });
+        Assert.True(found);
+        Assert.InRange(seen, 1, 256L << 20);
+    }
+
     [Fact]
     public void All_ways_give_the_same_bytes_one_by_one_and_in_batches()
     {

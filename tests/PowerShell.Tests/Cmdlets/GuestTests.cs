@@ -15,7 +15,7 @@ public abstract class GuestTests : IDisposable
         ArgumentNullException.ThrowIfNull(fixture);
         Guest = fixture.Guest;
         Folder = Directory.CreateTempSubdirectory("vmipl-").FullName;
-        _session.Run($"$name = '{Guest.Name}'; $folder = '{Folder}'; Set-Location $folder");
+        _session.Get($"$name = '{Guest.Name}'; $null = $ExecutionContext.SessionState.Path.SetLocation('{Folder}')");
     }
 
     protected TestGuest Guest { get; }
@@ -35,6 +35,14 @@ public abstract class GuestTests : IDisposable
     private protected IReadOnlyList<PSObject> Get(string script) => _session.Get(script);
 
     private protected T One<T>(string script) => (T)LanguagePrimitives.ConvertTo(Assert.Single(Get(script)), typeof(T), null);
+
+    /// <summary>The id of the process <c>marker</c>, whose marked page the guest was made to bring into memory.</summary>
+    private protected async Task<int> MarkerAsync()
+    {
+        int id = One<int>("(Get-VmiProcess $name marker).ProcessId");
+        await Guest.CommandAsync($"peek {id} {TestGuest.MarkerAddress} 4", TestContext.Current.CancellationToken);
+        return id;
+    }
 
     /// <summary>The one error of a script: its id without the cmdlet, after checking that it says what to do.</summary>
     private protected ErrorRecord Fails(string script, string id, ErrorCategory category)

@@ -43,8 +43,9 @@ public sealed class MemoryTests(GuestFixture fixture) : GuestTests(fixture)
         Assert.StartsWith("Linux version", One<string>("Get-VmiMachine $name | Read-VmiMemory -Address linux_banner -As String"), StringComparison.Ordinal);
 
     [Fact]
-    public void What_lies_before_an_unmapped_page_is_given_with_an_error_that_names_it()
+    public async Task What_lies_before_an_unmapped_page_is_given_with_an_error_that_names_it()
     {
+        await MarkerAsync();
         string script = $"Get-VmiProcess $name marker | Read-VmiMemory -Address {TestGuest.MarkerAddress} -Length 1MB";
         ModuleResult result = Session.Run(script);
 
@@ -70,7 +71,7 @@ public sealed class MemoryTests(GuestFixture fixture) : GuestTests(fixture)
     [Fact]
     public async Task A_write_arrives_in_the_guest()
     {
-        int marker = One<int>("(Get-VmiProcess $name marker).ProcessId");
+        int marker = await MarkerAsync();
         ulong address = TestGuest.MarkerAddress + 512;
         Get($"Write-VmiMemory $name {address} 0xdeadbeef -As UInt32 -ProcessId {marker} -WhatIf");
         Assert.Equal("00000000", await Guest.CommandAsync($"peek {marker} {address} 4", TestContext.Current.CancellationToken));
@@ -83,9 +84,9 @@ public sealed class MemoryTests(GuestFixture fixture) : GuestTests(fixture)
     }
 
     [Fact]
-    public void A_write_that_would_leave_mapped_memory_changes_nothing()
+    public async Task A_write_that_would_leave_mapped_memory_changes_nothing()
     {
-        int marker = One<int>("(Get-VmiProcess $name marker).ProcessId");
+        int marker = await MarkerAsync();
         ModuleResult before = Session.Run($"(Read-VmiMemory $name {TestGuest.MarkerAddress} 1MB -ProcessId {marker}).Bytes.Length");
         int mapped = (int)Assert.Single(before.Output).BaseObject;
         string last = $"{TestGuest.MarkerAddress + mapped - 4}";

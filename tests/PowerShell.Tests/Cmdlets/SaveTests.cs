@@ -30,7 +30,7 @@ public sealed class SaveTests(GuestFixture fixture) : GuestTests(fixture)
     public async Task Stop_ends_a_save_at_once_and_leaves_nothing()
     {
         using PowerShell shell = Session.Start("Save-VmiMemory $name ./stopped.core");
-        TaskCompletionSource started = new();
+        TaskCompletionSource started = new(TaskCreationOptions.RunContinuationsAsynchronously);
         shell.Streams.Progress.DataAdded += (_, _) => started.TrySetResult();
         IAsyncResult running = shell.BeginInvoke();
         await started.Task.WaitAsync(TestContext.Current.CancellationToken);

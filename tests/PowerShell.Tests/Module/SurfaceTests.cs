@@ -23,8 +23,7 @@ public sealed class SurfaceTests : IDisposable
 
     [Fact]
     public void Get_VmiProcess_is_an_alias() =>
-        Assert.Equal("Get-VmiProcessList", ((AliasInfo)Assert.Single(_session.Get("Get-Alias Get-VmiProcess -ErrorAction Ignore; Get-Command Get-VmiProcess -CommandType Alias")
-            .DistinctBy(alias => alias.BaseObject)).BaseObject).Definition);
+        Assert.Equal("Get-VmiProcessList", ((AliasInfo)Assert.Single(_session.Get("Get-Command Get-VmiProcess")).BaseObject).Definition);
 
     [Theory, MemberData(nameof(All))]
     public void Each_set_takes_at_most_one_parameter_by_value_from_the_pipeline(string name)
