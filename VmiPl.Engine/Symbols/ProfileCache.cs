@@ -108,26 +108,31 @@ public sealed class ProfileCache
             || entry.TypesLength < 0 || entry.TypesLength > limits.MaxBtfBytes)
             return null;
         var place = new KallsymsPlace(image.Start + entry.SymbolsStart, entry.SymbolsLength, image.Start + entry.SymbolsDigits);
+        // The two tables know nothing of each other, and decoding and hashing them is most of the time that a hit takes.
+        Task<BtfTypes?> types = Task.Run(() => LoadTypes(entry, image, limits));
         KallsymsTable? symbols = KallsymsDecoder.TryDecode(image, place, limits);
-        if (symbols is null || Convert.ToHexStringLower(symbols.Fingerprint(image)) != entry.SymbolsHash)
+        bool agrees = symbols is not null && Convert.ToHexStringLower(symbols.Fingerprint(image)) == entry.SymbolsHash;
+        if (types.GetAwaiter().GetResult() is null && entry.TypesLength > 0 || !agrees)
             return null;
-        BtfTypes? types = null;
-        if (entry.TypesLength > 0)
-        {
-            types = BtfFinder.TryRead(image, image.Start + entry.TypesStart, entry.TypesLength, limits);
-            if (types is null || HashOf(types) != entry.TypesHash)
-                return null;
-        }
         if (!KernelBanner.TryRead(image, image.Start + entry.Banner, out string release))
             return null;
         Touch(path);
-        return new KernelTables(release, buildId, symbols, types)
+        return new KernelTables(release, buildId, symbols, types.Result)
         {
             BuildIdAddress = image.Start + offset,
             TypesAddress = image.Start + entry.TypesStart,
             BannerAddress = image.Start + entry.Banner,
             FromCache = true,
         };
+    }
+
+    /// <summary>The types at an entry's place; null where it has none or the guest's bytes do not agree.</summary>
+    private static BtfTypes? LoadTypes(CacheEntry entry, KernelImage image, VmiLimits limits)
+    {
+        if (entry.TypesLength == 0)
+            return null;
+        BtfTypes? types = BtfFinder.TryRead(image, image.Start + entry.TypesStart, entry.TypesLength, limits);
+        return types is not null && HashOf(types) == entry.TypesHash ? types : null;
     }
 
     /// <summary>Entries, newest first.</summary>
