@@ -62,7 +62,7 @@ public sealed class ProfileCache
     /// <summary>Remembers an image's tables.</summary>
     internal void Store(KernelImage image, KernelTables tables)
     {
-        if (_folder is null || OperatingSystem.IsWindows() || tables.BuildId is null || tables.Symbols is not { } symbols || !image.Contains(tables.BuildIdAddress))
+        if (_folder is null || tables.BuildId is null || tables.Symbols is not { } symbols || !image.Contains(tables.BuildIdAddress))
             return;
         var entry = new CacheEntry
         {
@@ -138,7 +138,7 @@ public sealed class ProfileCache
     /// <summary>Entries, newest first.</summary>
     private IEnumerable<string> Files()
     {
-        if (_folder is null || OperatingSystem.IsWindows() || !Directory.Exists(_folder) || (File.GetUnixFileMode(_folder) & OthersWrite) != 0)
+        if (_folder is null || !Directory.Exists(_folder) || (File.GetUnixFileMode(_folder) & OthersWrite) != 0)
             return [];
         return new DirectoryInfo(_folder).EnumerateFiles("*" + Extension)
             .Take(4 * MaxEntries)

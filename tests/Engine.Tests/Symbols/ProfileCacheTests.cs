@@ -3,7 +3,6 @@ using VmiPl.Symbols;
 
 namespace VmiPl.Tests.Symbols;
 
-[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class ProfileCacheTests : IDisposable
 {
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"vmipl-{Guid.NewGuid():n}", "profiles");

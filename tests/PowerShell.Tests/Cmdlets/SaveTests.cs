@@ -1,11 +1,9 @@
 using System.Management.Automation;
-using System.Runtime.Versioning;
 using VmiPl.Tests.Module;
 
 namespace VmiPl.Tests.Cmdlets;
 
 /// <summary>Saving memory and looking into dumps.</summary>
-[SupportedOSPlatform("linux")]
 public sealed class SaveTests(GuestFixture fixture) : GuestTests(fixture)
 {
     private const string Names = "ForEach-Object { '{0} {1} {2}' -f $_.ProcessId, $_.Name, $_.Path }";

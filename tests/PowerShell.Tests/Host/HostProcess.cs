@@ -21,16 +21,35 @@ internal sealed class HostProcess : IDisposable
     /// <summary>Starts the host that was built together with this test.</summary>
     public static HostProcess Start(params IEnumerable<string> arguments)
     {
-        string build = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
-        string host = Path.Combine(RepositoryFolder.Root, "tests/PowerShellHost/bin", build, "net10.0/PowerShellHost.dll");
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } path && Path.GetFileName(path) == "dotnet" ? path : "dotnet")
+        return Start(Dotnet, ["exec", Path.Combine(Folder, "PowerShellHost.dll"), .. arguments]);
+    }
+
+    /// <summary>Runs a script as the user <c>nobody</c>, with the host that was copied to <c>Host</c> in a folder which that user
+    /// can read. Needs root.</summary>
+    public static async Task<HostResult> RunAsNobodyAsync(string folder, string script)
+    {
+        using HostProcess host = Start("setpriv",
+            ["--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/nonexistent", "DOTNET_CLI_HOME=/nonexistent",
+                Dotnet, "exec", Path.Combine(folder, "Host", "PowerShellHost.dll"), "-Command", script]);
+        return await host.EndAsync();
+    }
+
+    /// <summary>The folder of the host that was built together with this test.</summary>
+    public static string Folder =>
+        Path.Combine(RepositoryFolder.Root, "tests/PowerShellHost/bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0");
+
+    private static string Dotnet => Environment.ProcessPath is { } path && Path.GetFileName(path) == "dotnet" ? path : "dotnet";
+
+    private static HostProcess Start(string program, IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(program)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = RepositoryFolder.Root,
         };
-        foreach (string argument in (string[])["exec", host, .. arguments])
+        foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
         Process process = Process.Start(start)!;
         process.StandardInput.Close();

@@ -27,8 +27,7 @@ public sealed class CoreWriterTests : IDisposable
 
         Assert.Equal(new SaveResult((ulong)new FileInfo(_folder.File("saved")).Length, 0), result);
         Assert.Equal(["saved"], Directory.GetFileSystemEntries(_folder.FullName).Select(Path.GetFileName));
-        if (!OperatingSystem.IsWindows())
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_folder.File("saved")));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_folder.File("saved")));
         Assert.Equal(progress.Values.Order(), progress.Values);
         Assert.Equal(1.0, progress.Values[^1]);
 
