@@ -104,27 +104,37 @@ function Get-RootPrefix {
     }
 }
 
-# Brings in what is missing where the system's package manager is Debian's and may be used; else says what to type.
-# Gives what is still missing, as text; nothing where all is there.
+# Installs packages where the system's package manager is Debian's and may be used without asking; says whether it tried.
+function Install-DebianPackage([string[]] $Packages) {
+    $apt = Find-Program 'apt-get'
+    $prefix = @(if ($Packages -and $apt) { Get-RootPrefix })
+    if (-not $prefix) { return $false }
+    Write-Line "Installing $($Packages -join ' ') …"
+    $command, $words = $prefix + 'DEBIAN_FRONTEND=noninteractive', $apt, '-q', '-o', 'DPkg::Lock::Timeout=300'
+    foreach ($step in @('update'), (@('install', '-y', '--no-install-recommends', '--no-upgrade') + $Packages)) {
+        $output = @(& $command @words @step 2>&1)
+        if ($LASTEXITCODE -ne 0) { $output | ForEach-Object { Write-Line "$_" } }
+    }
+    $true
+}
+
+# Brings in what the test guests need. Gives what is still missing and what to type, as text; nothing where all is there.
 function Install-Requirement {
     Import-TestGuest
     $missing = @([VmiPl.TestGuests.GuestRequirements]::Missing())
     $packages = @($missing | ForEach-Object { if ($_ -match '\(Debian: ([a-z0-9.+-]+)\)') { $Matches[1] } })
-    $apt = Find-Program 'apt-get'
-    $prefix = @(if ($packages -and $apt) { Get-RootPrefix })
-    if ($prefix) {
-        Write-Line "Installing $($packages -join ' ') …"
-        $command, $words = $prefix + 'DEBIAN_FRONTEND=noninteractive', $apt, '-q', '-o', 'DPkg::Lock::Timeout=300'
-        foreach ($step in @('update'), (@('install', '-y', '--no-install-recommends', '--no-upgrade') + $packages)) {
-            $output = @(& $command @words @step 2>&1)
-            if ($LASTEXITCODE -ne 0) { $output | ForEach-Object { Write-Line "$_" } }
-        }
-        $missing = @([VmiPl.TestGuests.GuestRequirements]::Missing())
-    }
+    if (Install-DebianPackage $packages) { $missing = @([VmiPl.TestGuests.GuestRequirements]::Missing()) }
     if (-not $missing) { return }
-    $how = if ($apt -and $packages) { "`nType: sudo apt-get install $($packages -join ' ')" }
+    $how = if ($packages -and (Find-Program 'apt-get')) { "`nType: sudo apt-get install $($packages -join ' ')" }
     elseif ($packages) { "`nInstall them with this system's package manager (Fedora: dnf install qemu-system-x86 gcc glibc-devel xz)." }
     "The test guests need:`n  - $($missing -join "`n  - ")$how"
+}
+
+# libvirt's daemon is not put on a person's machine for the sake of one test; continuous integration has no such person.
+function Install-Libvirt {
+    if ($IsContinuousIntegration -and -not (Find-Program 'virsh')) {
+        $null = Install-DebianPackage 'libvirt-daemon', 'libvirt-daemon-driver-qemu', 'libvirt-clients'
+    }
 }
 
 # ---- tasks ----
@@ -165,7 +175,8 @@ function Invoke-TestProgram([string] $Name) {
     $code = $LASTEXITCODE
     $result = @{ Name = $Name; Passed = 0; Failed = 0; Failures = @(); Skips = @() }
     try {
-        $document = [Text.Json.JsonDocument]::Parse([IO.File]::ReadAllText($report))
+        # A message with control characters in it is not always escaped as JSON wants it.
+        $document = [Text.Json.JsonDocument]::Parse(([IO.File]::ReadAllText($report) -replace '[\x00-\x1f]', ' '))
         foreach ($test in $document.RootElement.GetProperty('results').GetProperty('tests').EnumerateArray()) {
             $title = $test.GetProperty('name').GetString()
             $message = [Text.Json.JsonElement]::new()
@@ -193,6 +204,7 @@ function Invoke-Test {
     Invoke-Build
     $missing = Install-Requirement
     if ($missing) { Write-Line "`nTests with a guest will be skipped.`n$missing" }
+    Install-Libvirt
     $results = @('Engine.Tests', 'PowerShell.Tests' | ForEach-Object { Invoke-TestProgram $_ })
 
     $passed = 0; $failed = 0; $skipped = 0

@@ -18,9 +18,11 @@ public sealed class DemoTests
         GroundTruth truth = await guest.SnapshotAsync(cancel: TestContext.Current.CancellationToken);
         Assert.Contains(guest.Name, result.Output, StringComparison.Ordinal);
         Assert.Contains("Linux version ", result.Output, StringComparison.Ordinal);
+        // A hostile name reaches the terminal without its control characters.
         Assert.All(
-            truth.Processes.Where(task => !task.IsKernelThread).Select(task => task.Comm).Distinct(),
+            truth.Processes.Where(task => !task.IsKernelThread).Select(task => string.Concat(task.Comm.Select(c => char.IsControl(c) ? '·' : c))).Distinct(),
             name => Assert.Contains(name, result.Output, StringComparison.Ordinal));
+        Assert.DoesNotContain(result.Output, c => char.IsControl(c) && c is not ('\n' or '\r'));
     }
 
     [Fact]
