@@ -25,6 +25,17 @@ internal static unsafe partial class NativeFile
         return fd < 0 ? null : new SafeFileHandle(fd, ownsHandle: true);
     }
 
+    /// <summary>Opens a file for reading if it is a regular one. Null with the error number where it can't be opened, or with
+    /// error 0 where it is something else.</summary>
+    public static SafeFileHandle? TryOpenRegular(string path, out int error)
+    {
+        SafeFileHandle? file = TryOpen(path, writable: false, out error);
+        if (file is null || (TryGetFacts(file, out FileFacts facts) && facts.IsRegular))
+            return file;
+        file.Dispose();
+        return null;
+    }
+
     /// <summary>Which file that is, or false.</summary>
     public static bool TryGetFacts(SafeFileHandle file, out FileFacts facts)
     {

@@ -28,7 +28,7 @@ internal sealed class DumpInput : IDisposable
     {
         if (path.Contains('\0', StringComparison.Ordinal))
             throw new VmiException(VmiErrorCode.InvalidArgument, "A file name cannot hold a NUL.", path);
-        SafeFileHandle? file = RegularFile.TryOpen(path, out int error);
+        SafeFileHandle? file = NativeFile.TryOpenRegular(path, out int error);
         if (file is null && error == 0)
             throw new VmiException(VmiErrorCode.DumpInvalid, $"'{path}' is not a regular file.", path);
         if (file is null)
