@@ -18,10 +18,11 @@ public sealed class GuestFixture : IAsyncLifetime
         }
     }
 
+    // A name of its own kind: patterns in the tests shall not meet guests of tests that run at the same time.
     public async ValueTask InitializeAsync()
     {
         if (GuestRequirements.Missing().Count == 0)
-            _guest = await TestGuest.StartAsync(new GuestOptions { Vcpus = 2, MemoryMiB = 256 });
+            _guest = await TestGuest.StartAsync(new GuestOptions { Name = $"vmipl-cmdlets-{Environment.ProcessId}", Vcpus = 2, MemoryMiB = 256 });
     }
 
     public ValueTask DisposeAsync() => _guest?.DisposeAsync() ?? ValueTask.CompletedTask;
