@@ -57,7 +57,7 @@ internal sealed class TaskWalk
         }
 
         // The list first, so that it keeps the kernel's order; then whatever only the pid table knows.
-        if (WalkRing(kernel, buffers, _layout.InitTask, RingKind.Tasks, started, cancel) is { } cut)
+        if (WalkTasks(kernel, buffers, started, cancel) is { } cut)
             problems.Add(cut);
         if (query.IncludeThreads && WalkThreads(kernel, buffers, started, cancel) is { } threadsCut)
             problems.Add(threadsCut);
@@ -65,8 +65,6 @@ internal sealed class TaskWalk
         LookUpReferences(kernel, buffers, cancel);
         return new ProcessList(Hand(kernel, buffers, pidTableRead, cancel), problems.Count == 0 ? null : string.Join("; ", problems));
     }
-
-    private enum RingKind { Tasks, Threads }
 
     private void PrefetchTasks(AddressSpace kernel, TaskWalkBuffers buffers)
     {
@@ -79,11 +77,12 @@ internal sealed class TaskWalk
         kernel.Prefetch(CollectionsMarshal.AsSpan(buffers.Addresses), _layout.End - _layout.First);
     }
 
-    /// <summary>Follows the task list from <paramref name="head"/>, or one group's thread list from its leader. Where the way
-    /// forward breaks off, what can be reached backwards is taken too. Returns what was wrong, or null.</summary>
-    private string? WalkRing(AddressSpace kernel, TaskWalkBuffers buffers, ulong head, RingKind kind, long started, CancellationToken cancel)
+    /// <summary>Follows the task list from the first task. Where the way forward breaks off, what can be reached backwards is
+    /// taken too. Returns what was wrong, or null.</summary>
+    private string? WalkTasks(AddressSpace kernel, TaskWalkBuffers buffers, long started, CancellationToken cancel)
     {
-        int link = kind == RingKind.Tasks ? _layout.Tasks : _layout.ThreadNode;
+        ulong head = _layout.InitTask;
+        int link = _layout.Tasks;
         if (!kernel.TryReadPointer(new GuestVirtualAddress(head + (ulong)link), out GuestVirtualAddress first))
             return "the task list's head cannot be read";
         string? cut = Follow(first.Value - (ulong)link, forward: true);
