@@ -1,7 +1,7 @@
 namespace VmiPl.Compilation.Bytecode;
 
 /// <summary>What a program can ask of the place where it runs, by the static id of its <c>call</c> (RFC 9669 §4.3.1). Arguments are in
-/// r1 to r5, the result in r0; r1 to r5 are lost. The numbers are part of the shim's ABI: never given to something else.
+/// r1 to r5, the result in r0; r1 to r5 are lost: they become 0, as they do when a program-local call returns. The numbers are part of the shim's ABI: never given to something else.
 /// <para>A buffer (address and size in program memory) that does not lie wholly within the program's memory ends the run with a
 /// memory fault. A <em>root</em> is a CR3 value through which a guest-virtual address is translated, in the vCPU's paging mode; 0
 /// stands for the vCPU's own CR3.</para></summary>
@@ -28,7 +28,8 @@ public enum Helper
     Emit = 7,
     /// <summary>() → 0. The virtual machine is paused once the event has been dealt with.</summary>
     Pause = 8,
-    /// <summary>(probe id, body) → 0. From the next event on that event probe runs its body of that number.</summary>
+    /// <summary>(probe id, body) → 0. From the next event on that event probe runs its body of that number. A number that has more
+    /// than 31 bits ends the run with a helper fault.</summary>
     SelectBody = 9,
     /// <summary>(field, buffer of 8 bytes) → 0, or −1 where this exit does not carry the field; see <see cref="ExitField"/>.</summary>
     ReadExitField = 10,
