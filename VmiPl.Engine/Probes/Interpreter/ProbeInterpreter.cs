@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using VmiPl.Compilation.Bytecode;
 using VmiPl.Errors;
 
@@ -192,11 +193,15 @@ public sealed class ProbeInterpreter
 
     // The smallest number divided by −1 wraps to itself, where the processor would trap.
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static long DivideSigned(long a, long b) => b switch { 0 => 0, -1 => -a, _ => a / b };
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int DivideSigned(int a, int b) => b switch { 0 => 0, -1 => -a, _ => a / b };
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static long ModuloSigned(long a, long b) => b switch { 0 => a, -1 => 0, _ => a % b };
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int ModuloSigned(int a, int b) => b switch { 0 => a, -1 => 0, _ => a % b };
 }

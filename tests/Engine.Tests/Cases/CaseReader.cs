@@ -6,42 +6,53 @@ namespace VmiPl.Tests.Cases;
 /// known here.</summary>
 public static class CaseReader
 {
+    private const string Header = "-- ";
+
     /// <summary>All cases of the checkout, by file and as they stand there.</summary>
     public static IReadOnlyList<TextCase> ReadAll() =>
-        [.. RepositoryFolder.Files("tests/cases", "*.case").SelectMany(path => Read(Path.GetFileName(path), File.ReadLines(path)))];
+        [.. RepositoryFolder.Files("tests/cases", "*.case").SelectMany(path => Read(Path.GetFileName(path), File.ReadAllLines(path)))];
 
-    public static IReadOnlyList<TextCase> Read(string file, IEnumerable<string> lines)
+    public static IReadOnlyList<TextCase> Read(string file, IReadOnlyList<string> lines)
     {
-        var cases = new List<(string Name, List<CaseSection> Sections)>();
-        var body = new List<string>();
-        int number = 0;
-        foreach (string raw in lines)
+        var cases = new List<TextCase>();
+        var sections = new List<CaseSection>();
+        var names = new HashSet<string>();
+        for (int i = 0; i < lines.Count;)
         {
-            number++;
-            string line = raw.Trim();
-            if (line.Length == 0 || line[0] == '#')
-                continue;
-            if (!line.StartsWith("-- ", StringComparison.Ordinal))
+            int first = i + 1, end = first;
+            while (end < lines.Count && !IsHeader(lines[end]))
+                end++;
+            string[] body = [.. lines.Skip(first).Take(end - first)];
+            if (!IsHeader(lines[i]))
             {
-                if (cases.Count == 0 || cases[^1].Sections.Count == 0)
-                    throw new FormatException($"{file}:{number}: a line outside of any section");
-                body.Add(line);
+                if (Means(lines[i]) || body.Any(Means))
+                    throw new FormatException($"{file}:{i + 1}: text in front of the first case");
+                i = end;
                 continue;
             }
-            string[] header = line[3..].Trim().Split(' ', 2);
-            string argument = header.Length == 2 ? header[1].Trim() : "";
+            string[] header = lines[i][Header.Length..].Trim().Split(' ', 2, StringSplitOptions.TrimEntries);
+            string argument = header.Length == 2 ? header[1] : "";
             if (header[0] == "name")
             {
-                if (cases.Any(other => other.Name == argument))
-                    throw new FormatException($"{file}:{number}: there is another case '{argument}'");
-                cases.Add((argument, []));
-                continue;
+                if (body.Any(Means))
+                    throw new FormatException($"{file}:{i + 1}: a line outside of any section");
+                if (!names.Add(argument))
+                    throw new FormatException($"{file}:{i + 1}: there is another case '{argument}'");
+                sections = [];
+                cases.Add(new TextCase(file, argument, sections));
             }
-            if (cases.Count == 0)
-                throw new FormatException($"{file}:{number}: a section in front of the first name");
-            body = [];
-            cases[^1].Sections.Add(new CaseSection(header[0], argument, body));
+            else
+            {
+                if (cases.Count == 0)
+                    throw new FormatException($"{file}:{i + 1}: a section in front of the first name");
+                sections.Add(new CaseSection(header[0], argument, body));
+            }
+            i = end;
         }
-        return [.. cases.Select(found => new TextCase(file, found.Name, found.Sections))];
+        return cases;
     }
+
+    private static bool IsHeader(string line) => line.StartsWith(Header, StringComparison.Ordinal);
+
+    private static bool Means(string line) => line.Trim() is { Length: > 0 } text && text[0] != '#';
 }
