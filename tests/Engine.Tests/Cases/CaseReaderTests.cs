@@ -34,5 +34,10 @@ public sealed class CaseReaderTests
     public void Numbers_are_decimal_or_hexadecimal(string text, ulong expected) => Assert.Equal(expected, CaseText.Number(text));
 
     [Fact]
-    public void Bytes_are_pairs_of_digits() => Assert.Equal((0x1000UL, new byte[] { 0x61, 0x62, 0xff }), CaseText.Run("0x1000: 61 62ff"));
+    public void Bytes_are_pairs_of_digits()
+    {
+        (ulong number, byte[] bytes) = CaseText.Run("0x1000: 61 62ff");
+        Assert.Equal(0x1000UL, number);
+        Assert.Equal([0x61, 0x62, 0xff], bytes);
+    }
 }
