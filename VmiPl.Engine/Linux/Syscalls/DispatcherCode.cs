@@ -77,10 +77,10 @@ internal sealed class DispatcherCode(ReadOnlyMemory<byte> code, ulong start, boo
 
     private ReadOnlySpan<byte> SkipPrefixes(ReadOnlySpan<byte> bytes, out int count)
     {
-        // Segment and operand size prefixes stand in front of padding only; REX with W never does in compares of an int.
+        // Segment and operand size prefixes stand in front of padding, REX where a frame is set up or the number lies in r8 to r15.
         for (count = 0; count < 4 && count < bytes.Length; count++)
         {
-            if (bytes[count] is not (0x66 or 0x2E or 0x3E or 0xF3) && !(is64Bit && bytes[count] is >= 0x40 and <= 0x47))
+            if (bytes[count] is not (0x66 or 0x2E or 0x3E or 0xF3) && !(is64Bit && bytes[count] is >= 0x40 and <= 0x4F))
                 break;
         }
         return bytes[count..];
