@@ -10,6 +10,7 @@
     Demo   builds, boots a small Linux guest and looks into it with Examples/first-look.ps1.
     Bench  builds and runs the benchmarks.
     Clean  removes what the others made.
+    Syscalls  makes the lists of system calls anew from the newest kernel headers that Debian has.
 .PARAMETER Configuration
     Release (what is shipped, the default) or Debug.
 .PARAMETER Arguments
@@ -21,7 +22,7 @@
 #>
 param(
     [Parameter(Position = 0)]
-    [ValidateSet('Build', 'Test', 'Demo', 'Bench', 'Clean')]
+    [ValidateSet('Build', 'Test', 'Demo', 'Bench', 'Clean', 'Syscalls')]
     [string] $Task = 'Build',
 
     [ValidateSet('Release', 'Debug')]
@@ -273,10 +274,31 @@ function Invoke-Clean {
     }
 }
 
+# The lists are committed, so that a build needs no network; this makes them anew.
+function Invoke-Syscalls {
+    Invoke-DotnetBuild 'tests/guests/TestGuests.csproj'
+    Import-TestGuest
+    $folder = [IO.Directory]::CreateTempSubdirectory('vmipl-syscalls-').FullName
+    try {
+        $version = [VmiPl.TestGuests.KernelHeaders]::Fetch('sid', $folder)
+        foreach ($list in @{ Header = 'unistd_64.h'; Name = 'syscalls-x86_64.txt' }, @{ Header = 'unistd_32.h'; Name = 'syscalls-i386.txt' }) {
+            $text = [IO.File]::ReadAllText([IO.Path]::Combine($folder, $list.Header))
+            $calls = [regex]::Matches($text, '(?m)^#define\s+__NR_(\w+)\s+(\d+)\s*$')
+            if ($calls.Count -lt 300) { Stop-Task "$($list.Header) of linux-libc-dev $version is not of the form that is read here." }
+            $lines = @("# asm/$($list.Header) of Linux $version (Debian's linux-libc-dev)") + @($calls | ForEach-Object { "$($_.Groups[2]) $($_.Groups[1])" })
+            $path = Get-RootPath "VmiPl.Engine/Linux/Syscalls/$($list.Name)"
+            [IO.File]::WriteAllText($path, ($lines -join "`n") + "`n")
+            Write-Line "$path`: $($calls.Count) system calls of Linux $version"
+        }
+    }
+    finally { [IO.Directory]::Delete($folder, $true) }
+}
+
 switch ($Task) {
     'Build' { Invoke-Build }
     'Test' { Invoke-Test }
     'Demo' { Invoke-Demo }
     'Bench' { Invoke-Bench }
     'Clean' { Invoke-Clean }
+    'Syscalls' { Invoke-Syscalls }
 }

@@ -26,6 +26,9 @@ public sealed record VmiLimits
     /// <summary>Kernel modules listed.</summary>
     public int MaxModules { get; init; } = 4096;
 
+    /// <summary>Numbers of system calls looked up in a kernel (Linux 7.2 has them up to 470, x32's end at 547).</summary>
+    public int MaxSyscalls { get; init; } = 1024;
+
     /// <summary>Kernel symbols decoded (Linux 6.12 has about 210,000 with every module loaded).</summary>
     public int MaxSymbols { get; init; } = 2_000_000;
 

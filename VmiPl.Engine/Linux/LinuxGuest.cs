@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using VmiPl.Errors;
+using VmiPl.Linux.Syscalls;
 using VmiPl.Machines;
 using VmiPl.Memory;
 using VmiPl.Symbols;
@@ -90,6 +91,9 @@ public sealed class LinuxGuest
         using GuestView view = Rent();
         return ModuleSymbols.Join(Profile, view.Kernel, Machine.Name, Machine.Limits);
     }
+
+    /// <summary>The system calls of one kind of programs, as they are now; see <see cref="SyscallTable.Read"/>.</summary>
+    public SyscallTable Syscalls(SyscallAbi abi) => SyscallTable.Read(Profile, OpenKernelSpace(), abi, Machine.Limits);
 
     /// <summary>The kernel's address space, for one operation of the caller's; see <see cref="AddressSpace"/>.</summary>
     public AddressSpace OpenKernelSpace() => Profile.Location.OpenSpace(new SnapshotMemory(Machine.GetMemory()));
