@@ -11,58 +11,20 @@ namespace VmiPl.Linux;
 /// <c> (deleted)</c>. Every climb is bounded by <see cref="VmiLimits.MaxPathComponents"/>.</summary>
 internal sealed class PathReader
 {
-    private const string DeletedSuffix = " (deleted)";
-    // NAME_MAX of include/uapi/linux/limits.h is 255; pseudo files may have longer names.
-    private const int MaxName = 1024;
-
-    private readonly int _fileMount, _fileDentry, _parent, _name, _hash, _mountRoot, _mountSelf, _mountParent, _mountPoint;
-    private readonly int _pointer;
+    private readonly PathLayout _layout;
     private readonly VmiLimits _limits;
     private readonly byte[] _path;
 
-    private PathReader(KernelProfile profile, VmiLimits limits, ReadOnlySpan<int> offsets)
+    private PathReader(PathLayout layout, VmiLimits limits)
     {
-        _pointer = profile.PointerSize;
+        _layout = layout;
         _limits = limits;
         _path = new byte[limits.MaxPathBytes];
-        _fileMount = offsets[0];
-        _fileDentry = offsets[1];
-        _parent = offsets[2];
-        _name = offsets[3];
-        _hash = offsets[4];
-        _mountRoot = offsets[5];
-        _mountSelf = offsets[6];
-        _mountParent = offsets[7];
-        _mountPoint = offsets[8];
     }
 
     /// <summary>The reader of a profile, or null where the profile lacks what it takes.</summary>
-    public static PathReader? From(KernelProfile profile, VmiLimits limits)
-    {
-        ReadOnlySpan<int> offsets =
-        [
-            Nested(profile, "file", "f_path", "path", "mnt"),
-            Nested(profile, "file", "f_path", "path", "dentry"),
-            TaskLayout.Find(profile, "dentry", "d_parent"),
-            Nested(profile, "dentry", "d_name", "qstr", "name"),
-            TaskLayout.Find(profile, "dentry", "d_hash"),
-            TaskLayout.Find(profile, "vfsmount", "mnt_root"),
-            TaskLayout.Find(profile, "mount", "mnt"),
-            TaskLayout.Find(profile, "mount", "mnt_parent"),
-            TaskLayout.Find(profile, "mount", "mnt_mountpoint"),
-        ];
-        return offsets.Contains(TaskLayout.Missing) ? null : new PathReader(profile, limits, offsets);
-    }
-
-    /// <summary>The offset of a member of an embedded structure: as a whole, which is how a Configuration gives it, or in its two parts.</summary>
-    private static int Nested(KernelProfile profile, string type, string member, string inner, string innerMember)
-    {
-        int whole = TaskLayout.Find(profile, type, $"{member}.{innerMember}");
-        if (whole != TaskLayout.Missing)
-            return whole;
-        int outer = TaskLayout.Find(profile, type, member), rest = TaskLayout.Find(profile, inner, innerMember);
-        return outer == TaskLayout.Missing || rest == TaskLayout.Missing ? TaskLayout.Missing : outer + rest;
-    }
+    public static PathReader? From(KernelProfile profile, VmiLimits limits) =>
+        PathLayout.From(profile) is { } layout ? new PathReader(layout, limits) : null;
 
     /// <summary>Reads in one batch per level what the paths of these files will need; see <see cref="AddressSpace.Prefetch"/>.</summary>
     public void Prefetch(AddressSpace kernel, ReadOnlySpan<GuestVirtualAddress> files, PathWalkBuffers buffers)
@@ -70,26 +32,26 @@ internal sealed class PathReader
         if (kernel.Memory is not SnapshotMemory { KeepsCopies: true })
             return;
         const int Levels = 6;   // most executables lie no deeper; the rest is read one by one
-        kernel.Prefetch(files, Math.Max(_fileMount, _fileDentry) + _pointer);
+        kernel.Prefetch(files, Math.Max(_layout.FileMount, _layout.FileDentry) + _layout.PointerSize);
         List<GuestVirtualAddress> dentries = buffers.Addresses, mounts = buffers.Mounts;
         dentries.Clear();
         mounts.Clear();
         foreach (GuestVirtualAddress file in files)
         {
-            if (kernel.TryReadPointer(file + (ulong)_fileDentry, out GuestVirtualAddress dentry))
+            if (kernel.TryReadPointer(file + (ulong)_layout.FileDentry, out GuestVirtualAddress dentry))
                 dentries.Add(dentry);
-            if (kernel.TryReadPointer(file + (ulong)_fileMount, out GuestVirtualAddress mount))
-                mounts.Add(mount - (ulong)_mountSelf);
+            if (kernel.TryReadPointer(file + (ulong)_layout.FileMount, out GuestVirtualAddress mount))
+                mounts.Add(mount - (ulong)_layout.MountSelf);
         }
-        kernel.Prefetch(CollectionsMarshal.AsSpan(mounts), _mountSelf + 2 * _pointer);
-        int size = Math.Max(_parent, _name) + _pointer;
+        kernel.Prefetch(CollectionsMarshal.AsSpan(mounts), _layout.MountSelf + 2 * _layout.PointerSize);
+        int size = Math.Max(_layout.Parent, _layout.Name) + _layout.PointerSize;
         for (int level = 0; level < Levels && dentries.Count > 0; level++)
         {
             kernel.Prefetch(CollectionsMarshal.AsSpan(dentries), size);
             int kept = 0;
             for (int i = 0; i < dentries.Count; i++)
             {
-                if (kernel.TryReadPointer(dentries[i] + (ulong)_parent, out GuestVirtualAddress parent) && parent != dentries[i])
+                if (kernel.TryReadPointer(dentries[i] + (ulong)_layout.Parent, out GuestVirtualAddress parent) && parent != dentries[i])
                     dentries[kept++] = parent;
             }
             dentries.RemoveRange(kept, dentries.Count - kept);
@@ -108,24 +70,24 @@ internal sealed class PathReader
 
     private string? Read(AddressSpace kernel, ulong file)
     {
-        if (!kernel.TryReadPointer(new GuestVirtualAddress(file + (ulong)_fileMount), out GuestVirtualAddress vfsMount)
-            || !kernel.TryReadPointer(new GuestVirtualAddress(file + (ulong)_fileDentry), out GuestVirtualAddress dentry))
+        if (!kernel.TryReadPointer(new GuestVirtualAddress(file + (ulong)_layout.FileMount), out GuestVirtualAddress vfsMount)
+            || !kernel.TryReadPointer(new GuestVirtualAddress(file + (ulong)_layout.FileDentry), out GuestVirtualAddress dentry))
             return null;
-        ulong mount = vfsMount.Value - (ulong)_mountSelf;
+        ulong mount = vfsMount.Value - (ulong)_layout.MountSelf;
         int start = _path.Length;
         bool deleted = false;
         for (int component = 0; component < _limits.MaxPathComponents; component++)
         {
             if (!TryReadDentry(kernel, dentry.Value, out ulong parent, out ulong name, out bool unhashed)
-                || !kernel.TryReadPointer(new GuestVirtualAddress(mount + (ulong)(_mountSelf + _mountRoot)), out GuestVirtualAddress mountRoot))
+                || !kernel.TryReadPointer(new GuestVirtualAddress(mount + (ulong)(_layout.MountSelf + _layout.MountRoot)), out GuestVirtualAddress mountRoot))
                 return null;
             if (dentry == mountRoot)
             {
-                if (!kernel.TryReadPointer(new GuestVirtualAddress(mount + (ulong)_mountParent), out GuestVirtualAddress above))
+                if (!kernel.TryReadPointer(new GuestVirtualAddress(mount + (ulong)_layout.MountParent), out GuestVirtualAddress above))
                     return null;
                 if (above.Value == mount)
                     return Finish(start, deleted);       // the root of a mount namespace
-                if (!kernel.TryReadPointer(new GuestVirtualAddress(mount + (ulong)_mountPoint), out dentry))
+                if (!kernel.TryReadPointer(new GuestVirtualAddress(mount + (ulong)_layout.MountPoint), out dentry))
                     return null;
                 mount = above.Value;
                 continue;
@@ -147,22 +109,21 @@ internal sealed class PathReader
 
     private bool TryReadDentry(AddressSpace kernel, ulong dentry, out ulong parent, out ulong name, out bool unhashed)
     {
-        int first = Math.Min(_hash, Math.Min(_parent, _name));
-        int end = Math.Max(_hash + 2 * _pointer, Math.Max(_parent, _name) + _pointer);
+        int first = _layout.DentryFirst, end = _layout.DentryEnd;
         Span<byte> scratch = stackalloc byte[256];
         scratch = scratch[..Math.Min(end - first, scratch.Length)];
         bool whole = kernel.TryView(new GuestVirtualAddress(dentry + (ulong)first), scratch, out ReadOnlySpan<byte> bytes);
-        var members = new StructReader(whole ? bytes : default, first, _pointer);
-        parent = members.Pointer(_parent);
-        name = members.Pointer(_name);
-        unhashed = members.Pointer(_hash + _pointer) == 0;   // hlist_bl_unhashed(): no pprev
+        var members = new StructReader(whole ? bytes : default, first, _layout.PointerSize);
+        parent = members.Pointer(_layout.Parent);
+        name = members.Pointer(_layout.Name);
+        unhashed = members.Pointer(_layout.Hash + _layout.PointerSize) == 0;   // hlist_bl_unhashed(): no pprev
         return whole;
     }
 
     /// <summary>Puts "/name" before what is there already.</summary>
     private bool Prepend(AddressSpace kernel, ulong name, ref int start)
     {
-        Span<byte> bytes = stackalloc byte[MaxName];
+        Span<byte> bytes = stackalloc byte[PathLayout.MaxName];
         int length = kernel.ReadString(new GuestVirtualAddress(name), bytes, out bool terminated);
         if (!terminated || length + 1 > start)
             return false;
@@ -176,6 +137,6 @@ internal sealed class PathReader
     {
         ReadOnlySpan<byte> bytes = _path.AsSpan(start);
         string path = bytes.IsEmpty ? "/" : Encoding.UTF8.GetString(bytes);
-        return deleted ? path + DeletedSuffix : path;
+        return deleted ? path + PathLayout.DeletedSuffix : path;
     }
 }
