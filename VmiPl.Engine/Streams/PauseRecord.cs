@@ -1,0 +1,4 @@
+namespace VmiPl.Streams;
+
+/// <summary>The machine was paused by a script.</summary>
+public sealed record PauseRecord : VmiRecord;
