@@ -3,6 +3,7 @@ using VmiPl.Machines;
 using VmiPl.Memory;
 using VmiPl.Symbols.Btf;
 using VmiPl.TestGuests;
+using VmiPl.Tests.Compilation;
 
 namespace VmiPl.Tests.Linux;
 
@@ -61,7 +62,9 @@ public sealed class RealGuestTests
             machine.GetMonitor().Suspend();
         try
         {
-            return (guest.Processes(), guest.Processes(new ProcessQuery { IncludeThreads = true }));
+            ProcessList processes = guest.Processes();
+            WalkByProgram.Matches(guest, processes);
+            return (processes, guest.Processes(new ProcessQuery { IncludeThreads = true }));
         }
         finally
         {
