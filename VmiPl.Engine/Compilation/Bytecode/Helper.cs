@@ -1,7 +1,8 @@
 namespace VmiPl.Compilation.Bytecode;
 
 /// <summary>What a program can ask of the place where it runs, by the static id of its <c>call</c> (RFC 9669 §4.3.1). Arguments are in
-/// r1 to r5, the result in r0; r1 to r5 are lost. The numbers are part of the shim's ABI: never given to something else.
+/// r1 to r5, the result in r0; r1 to r5 are lost: they become 0, as they do when a program-local call returns. The numbers are part of
+/// the shim's ABI: never given to something else.
 /// <para>A buffer (address and size in program memory) that does not lie wholly within the program's memory ends the run with a
 /// memory fault. A <em>root</em> is a CR3 value through which a guest-virtual address is translated, in the vCPU's paging mode; 0
 /// stands for the vCPU's own CR3.</para></summary>
@@ -20,7 +21,8 @@ public enum Helper
     /// <summary>(guest-virtual address, root) → guest-physical address, or −1 where it is not mapped.</summary>
     Translate = 5,
     /// <summary>(buffer, size, guest-virtual address, root) → bytes before the NUL; or, where the buffer is full or a byte cannot be
-    /// read before a NUL comes, the complement of the bytes read (−1 for none, −2 for one …).</summary>
+    /// read before a NUL comes, the complement of the bytes read (−1 for none, −2 for one …). What the string does not fill of the
+    /// buffer becomes zero.</summary>
     ReadString = 6,
     /// <summary>(schema, buffer, size) → 0. Hands out a record, the bytes of which are described by that schema of the script.
     /// A schema that the program was not loaded with ends the run with a helper fault; whether the record finds room is between
@@ -28,7 +30,8 @@ public enum Helper
     Emit = 7,
     /// <summary>() → 0. The virtual machine is paused once the event has been dealt with.</summary>
     Pause = 8,
-    /// <summary>(probe id, body) → 0. From the next event on that event probe runs its body of that number.</summary>
+    /// <summary>(probe id, body) → 0. From the next event on that event probe runs its body of that number. A number that has more
+    /// than 31 bits ends the run with a helper fault.</summary>
     SelectBody = 9,
     /// <summary>(field, buffer of 8 bytes) → 0, or −1 where this exit does not carry the field; see <see cref="ExitField"/>.</summary>
     ReadExitField = 10,

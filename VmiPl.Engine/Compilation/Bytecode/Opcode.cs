@@ -31,4 +31,13 @@ public static class Opcode
 
     /// <summary>Load of a 64-bit immediate in two words.</summary>
     public const byte LoadImmediate64 = Ld | Dw | Imm;
+
+    /// <summary>How many bytes a load or store of this opcode moves.</summary>
+    public static int SizeInBytes(byte opcode) => (opcode & SizeMask) switch
+    {
+        B => 1,
+        H => 2,
+        W => 4,
+        _ => 8,
+    };
 }
