@@ -30,7 +30,6 @@ public static class CompilationDiagnostics
     // What the guest's kernel does not tell.
     public static readonly DiagnosticDescriptor ProcessListUnknown = Error("VMI3030", "`ProcessList` cannot be compiled for this guest: {0}");
     public static readonly DiagnosticDescriptor CurrentTaskUnknown = Error("VMI3031", "`ProcessIs` cannot be compiled for this guest: its kernel does not tell where the current task is found.");
-    public static readonly DiagnosticDescriptor BadConfiguration = Error("VMI3032", "The Configuration does not make sense for this guest: {0}");
 
     // Programs and reconfiguration.
     public static readonly DiagnosticDescriptor BodyTooLarge = Error("VMI3040", "The body of `{0}` is too large to be run at one event.");

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using VmiPl.Compilation.Lowering;
 using VmiPl.Compilation.Sites;
 using VmiPl.Compilation.Targets;
-using VmiPl.Errors;
 using VmiPl.Language;
 using VmiPl.Language.Model;
 using VmiPl.Linux;
@@ -18,7 +17,7 @@ public static class ScriptCompiler
     public static CompiledScript Compile(VmiScript script, LinuxGuest? guest = null)
     {
         var diagnostics = new DiagnosticBag(script.Source);
-        TargetKernel kernel = KernelOf(script, guest, diagnostics);
+        TargetKernel kernel = KernelOf(script, guest);
         var session = new Session(kernel, diagnostics, firstSchema: 0);
         ImmutableArray<CompiledProbe> probes = session.CompileProbes(script);
         return new CompiledScript
@@ -38,7 +37,7 @@ public static class ScriptCompiler
         var diagnostics = new DiagnosticBag(script.Source);
         if (!script.HasErrors && script.Reconfigurations.IsEmpty)
             diagnostics.Report(CompilationDiagnostics.NoReconfiguration, default, null);
-        var session = new Session(KernelOf(running.Script, guest, diagnostics), diagnostics, running.Schemas.Length);
+        var session = new Session(KernelOf(running.Script, guest), diagnostics, running.Schemas.Length);
         (ImmutableDictionary<int, ImmutableArray<CompiledBody>> bodies, ImmutableArray<(int, int)> selections) = session.CompileReconfigurations(script, running);
         return new CompiledReconfiguration
         {
@@ -49,20 +48,9 @@ public static class ScriptCompiler
         };
     }
 
-    private static TargetKernel KernelOf(VmiScript script, LinuxGuest? guest, DiagnosticBag diagnostics)
-    {
-        if (guest is null)
-            return TargetKernel.Assumed(script);
-        try
-        {
-            return TargetKernel.Of(guest, script.Configuration);
-        }
-        catch (VmiException e) when (e.Code == VmiErrorCode.InvalidArgument)
-        {
-            diagnostics.Report(CompilationDiagnostics.BadConfiguration, script.Configuration.IsEmpty ? default : script.Configuration[0].Span, null, e.Message);
-            return TargetKernel.Of(guest, []);
-        }
-    }
+    // The checker holds a Configuration's values to what a profile takes.
+    private static TargetKernel KernelOf(VmiScript script, LinuxGuest? guest) =>
+        guest is null ? TargetKernel.Assumed(script) : TargetKernel.Of(guest, script.Configuration);
 
     private static ImmutableArray<Diagnostic> Join(VmiScript script, DiagnosticBag diagnostics) =>
         [.. script.Diagnostics.Concat(diagnostics.ToSorted()).OrderBy(diagnostic => diagnostic.Span.Start)];

@@ -57,9 +57,22 @@ public static class LayoutInference
         if (image.Modules is { } modules)
             ModuleInference.Infer(reader, modules, layout);
         ClockInference.Infer(reader, image.Times, layout);
+        NoteExports(reader, image, symbols, limits, layout);
         if (FindTasks(reader, image, symbols, limits) is { } ring)
             InferTasks(reader, ring, layout);
         return layout.Build();
+    }
+
+    /// <summary>What tells the task that runs on a CPU: kernels without data symbols export it nevertheless.</summary>
+    private static void NoteExports(KernelReader reader, ImageFindings image, ISymbolTable symbols, VmiLimits limits, LayoutBuilder layout)
+    {
+        if (symbols.TryFind("current_task", out _) || KsymtabDecoder.Find(reader, image.ExportNames, limits) is not { } exports)
+            return;
+        foreach (string name in (ReadOnlySpan<string>)["current_task", "__per_cpu_offset"])
+        {
+            if (exports.TryFind(name, out GuestVirtualAddress address))
+                layout.Symbol(name, address.Value);
+        }
     }
 
     private static TaskRing? FindTasks(KernelReader reader, ImageFindings image, ISymbolTable symbols, VmiLimits limits)

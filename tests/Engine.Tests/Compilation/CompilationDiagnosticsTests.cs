@@ -29,7 +29,7 @@ public sealed class CompilationDiagnosticsTests
         { "bare", "OnResume{ ProcessList(PID) }", "1:11 VMI3030" },
         { "bare", "OnResume{ ProcessIs(PID, 1){ Pause } }", "1:11 VMI3031" },
         { "64", "OnResume{ ProcessList(PID, PATH) ProcessIs(NAME, \"x\"){ Pause } }", "" },
-        { "64", "Configuration{ TasksOffset: 4294967296 }\nOnResume{ Pause }", "1:16 VMI3032" },
+        { "64", "Configuration{ TasksOffset: 65536 }\nOnResume{ ProcessList(PID) }", "2:11 VMI3030" },
     };
 
     [Theory]
