@@ -70,7 +70,7 @@ public static class DiagnosticIds
     public static readonly DiagnosticDescriptor LabelNotAllowed = Error("VMI2033", "`{0}` cannot have a label: only event probes and stream probes can.");
     public static readonly DiagnosticDescriptor UnknownProbeId = Error("VMI2040", "There is no probe with the id {0}; this script has {1}.");
     public static readonly DiagnosticDescriptor UnknownLabel = Error("VMI2041", "There is no probe with the label `{0}`.");
-    public static readonly DiagnosticDescriptor StreamProbeReconfigured = Error("VMI2042", "`{0}` is a stream probe; only event probes can be reconfigured.");
+    public static readonly DiagnosticDescriptor StreamProbeReconfigured = Error("VMI2042", "The probe `{0}` is a stream probe; only event probes can be reconfigured.");
     public static readonly DiagnosticDescriptor ReconfigureBesideProbes = Error("VMI2043", "`Reconfigure` stands at the top level of a script that has probes of its own.");
 
     // Configuration.
