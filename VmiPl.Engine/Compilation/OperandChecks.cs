@@ -1,5 +1,6 @@
 using VmiPl.Compilation.Targets;
 using VmiPl.Language;
+using VmiPl.Language.Checking;
 using VmiPl.Language.Model;
 using VmiPl.Memory;
 using VmiPl.Symbols;

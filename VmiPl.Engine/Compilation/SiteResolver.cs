@@ -3,6 +3,7 @@ using VmiPl.Compilation.Lowering;
 using VmiPl.Compilation.Sites;
 using VmiPl.Compilation.Targets;
 using VmiPl.Language;
+using VmiPl.Language.Checking;
 using VmiPl.Language.Model;
 using VmiPl.Linux.Syscalls;
 using VmiPl.Memory;

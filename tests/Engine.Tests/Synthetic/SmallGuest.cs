@@ -152,6 +152,14 @@ internal sealed class SmallGuest
         PutPointer(area, task);
     }
 
+    /// <summary>The guest with a profile that tells nothing.</summary>
+    public LinuxGuest OpenBare()
+    {
+        _offsets.Clear();
+        _symbols.Clear();
+        return Open();
+    }
+
     public LinuxGuest Open(VmiLimits? limits = null)
     {
         var memory = new ArrayMemory(Memory);
