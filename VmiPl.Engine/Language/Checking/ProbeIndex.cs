@@ -9,6 +9,7 @@ namespace VmiPl.Language.Checking;
 internal sealed class ProbeIndex
 {
     private readonly List<InvocationSyntax> _eventProbes = [], _streamProbes = [];
+    private readonly Dictionary<InvocationSyntax, int> _eventIds = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, InvocationSyntax> _byLabel = new(StringComparer.Ordinal);
 
     public ProbeIndex(ScriptSyntax script)
@@ -18,7 +19,10 @@ internal sealed class ProbeIndex
             Construct? construct = ConstructTable.Find(invocation.Name.Text);
             HasUnknown |= construct is null;
             if (construct?.Kind == ConstructKind.EventProbe)
+            {
+                _eventIds.Add(invocation, _eventProbes.Count);
                 _eventProbes.Add(invocation);
+            }
             else if (construct?.Kind == ConstructKind.StreamProbe)
                 _streamProbes.Add(invocation);
             if (invocation.Label is { } label && construct is null or { TakesLabel: true })
@@ -65,8 +69,8 @@ internal sealed class ProbeIndex
             return new ProbeReference(null, word.Text, word.Span);
         if (Labelled(word.Text) is not { } probe)
             return arguments.Report<ProbeReference>(DiagnosticIds.UnknownLabel, index, NearestName.Hint(word.Text, _byLabel.Keys), Shown.Of(word.Text));
-        if (_eventProbes.IndexOf(probe) is int id and >= 0)
+        if (_eventIds.TryGetValue(probe, out int id))
             return new ProbeReference(id, word.Text, word.Span);
-        return _streamProbes.Contains(probe) ? arguments.Report<ProbeReference>(DiagnosticIds.StreamProbeReconfigured, index, null, Shown.Of(word.Text)) : null;
+        return ConstructTable.Find(probe.Name.Text)?.Kind == ConstructKind.StreamProbe ? arguments.Report<ProbeReference>(DiagnosticIds.StreamProbeReconfigured, index, null, Shown.Of(word.Text)) : null;
     }
 }

@@ -9,6 +9,9 @@ internal static class Lexer
     /// <summary>Characters of the longest path without quotes (PATH_MAX); it bounds how far is looked ahead.</summary>
     private const int MaxRun = 4096;
 
+    /// <summary>Characters of the longest file name (NAME_MAX). Short, as a run of numbers with hyphens is looked through for each of them.</summary>
+    private const int MaxFileName = 255;
+
     private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdefABCDEF");
 
     // A slash ends a run only where it begins a comment.
@@ -136,7 +139,7 @@ internal static class Lexer
         if (run.Contains('/'))
             return IsPathStart(run);
         int word = WordLength(run);
-        if (word == 0 || word == run.Length || run[word] != '-' || run[^1] == '-' || IsHyphenatedMac(run))
+        if (word == 0 || word == run.Length || run.Length > MaxFileName || run[word] != '-' || run[^1] == '-' || IsHyphenatedMac(run))
             return false;
         foreach (char c in run)
         {
