@@ -1,0 +1,20 @@
+namespace VmiPl.Commands.Scripts;
+
+/// <summary>What <c>Test-VmiScript</c> says of one script. Plain values, so that it survives remoting.</summary>
+public sealed record VmiScriptReport
+{
+    /// <summary>The file, or null for a text.</summary>
+    public string? File { get; init; }
+    /// <summary>Whether there are no errors.</summary>
+    public bool IsValid { get; init; }
+    /// <summary>All that is to be said, in the order of the text.</summary>
+    public required IReadOnlyList<VmiDiagnostic> Diagnostics { get; init; }
+    /// <summary>The event probes.</summary>
+    public required IReadOnlyList<VmiProbeSummary> EventProbes { get; init; }
+    /// <summary>The stream probes.</summary>
+    public required IReadOnlyList<VmiProbeSummary> StreamProbes { get; init; }
+    /// <summary>The outputs of all probes, each once, as a script names them.</summary>
+    public required IReadOnlyList<string> Outputs { get; init; }
+    /// <summary>What only a guest can tell: the symbols and system calls that the script names.</summary>
+    public required IReadOnlyList<string> LeftOpen { get; init; }
+}
