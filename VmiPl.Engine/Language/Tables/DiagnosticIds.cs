@@ -44,6 +44,7 @@ public static class DiagnosticIds
     public static readonly DiagnosticDescriptor UnexpectedBody = Error("VMI2005", "`{0}` takes no body in braces.");
     public static readonly DiagnosticDescriptor SettingOutsideConfiguration = Error("VMI2006", "`{0}: {1}` is a line of a Configuration and cannot stand here.");
     public static readonly DiagnosticDescriptor NoSetting = Error("VMI2007", "`{0}` cannot stand in a Configuration, which holds lines of the form `key: value` only.");
+    public static readonly DiagnosticDescriptor FilterOutsideProbe = Error("VMI2008", "The filter `{0}` stands outside an event probe, where there is no event to filter.");
 
     // Arguments.
     public static readonly DiagnosticDescriptor ArgumentCount = Error("VMI2010", "`{0}` takes {1}; {2}.");
