@@ -1,3 +1,4 @@
+using VmiPl.Compilation;
 using VmiPl.Errors;
 using VmiPl.Language;
 using VmiPl.Language.Model;
@@ -65,6 +66,9 @@ internal static class EngineAccess
 
     /// <summary>Reads and checks a script's text.</summary>
     public static VmiScript ReadScript(SourceText text) => ScriptReader.Read(text);
+
+    /// <summary>Compiles a script for a guest, or for none. What reading the guest throws passes through.</summary>
+    public static CompiledScript CompileScript(VmiScript script, LinuxGuest? guest) => ScriptCompiler.Compile(script, guest);
 
     /// <summary>A fresh address space: a process's own, or the kernel's where <paramref name="processId"/> is null.</summary>
     public static AddressSpace OpenSpace(LinuxGuest guest, int? processId) =>

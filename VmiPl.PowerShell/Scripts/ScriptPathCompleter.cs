@@ -20,8 +20,7 @@ public sealed class ScriptPathCompleter : IArgumentCompleter
         string typed = word[..(word.LastIndexOf('/') + 1)], start = word[typed.Length..];
         try
         {
-            string folder = Runspace.DefaultRunspace.SessionStateProxy.Path.GetUnresolvedProviderPathFromPSPath(typed.Length == 0 ? "." : typed);
-            return [.. new DirectoryInfo(folder).EnumerateFileSystemInfos(start + "*", Options)
+            return [.. new DirectoryInfo(FolderOf(typed.Length == 0 ? "." : typed)).EnumerateFileSystemInfos(start + "*", Options)
                 .Where(found => found is DirectoryInfo || found.Extension.Equals(".vmipl", StringComparison.OrdinalIgnoreCase))
                 .Take(MaxResults).OrderBy(found => found.Name, StringComparer.Ordinal)
                 .Select(found => Result(typed + found.Name, found))];
@@ -30,6 +29,26 @@ public sealed class ScriptPathCompleter : IArgumentCompleter
         {
             return [];
         }
+    }
+
+    /// <summary>The session knows its location, its drives and what ~ is, but may be asked from within a pipeline only, which is where the
+    /// prompt completes. Others, such as editors, may complete outside of one.</summary>
+    private static string FolderOf(string typed)
+    {
+        if (Runspace.DefaultRunspace is not null)
+        {
+            try
+            {
+                using PowerShell shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
+                shell.AddScript("param($path) $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($path)").AddArgument(typed);
+                if (shell.Invoke<string>() is [string folder])
+                    return folder;
+            }
+            catch (Exception e) when (e is RuntimeException or InvalidOperationException)
+            {
+            }
+        }
+        return Path.GetFullPath(typed);
     }
 
     private static EnumerationOptions Options => new() { IgnoreInaccessible = true, MatchCasing = MatchCasing.CaseInsensitive };

@@ -93,6 +93,38 @@ public sealed class ScriptTests : IDisposable
         Assert.Equal(["one.vmipl", "three"], completion.CompletionMatches.Select(match => match.ListItemText).Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public void Relative_paths_complete_at_the_prompt()
+    {
+        Write("one.vmipl", "");
+        Write("on top.vmipl", "");
+        _session.Get($"$null = $ExecutionContext.SessionState.Path.SetLocation('{_folder}')");
+        Assert.Equal(["'on top.vmipl'", "one.vmipl"], _session.Get("(TabExpansion2 'Test-VmiScript on' 17).CompletionMatches.CompletionText").Select(text => text.ToString()));
+    }
+
+    [Fact]
+    public void Costs_and_programs_without_a_machine_say_that_they_are_estimates()
+    {
+        const string Command = "'ExecuteAt(do_exit){ ProcessList(PID, #p) Reconfigure(0){ ReadRegister(RIP) } }' | Test-VmiScript -ShowProgram";
+        PSObject report = Assert.Single(_session.Get(Command));
+        Assert.True((bool)report.Properties["IsEstimate"].Value);
+        Assert.Equal([0, 1], _session.Get($"({Command}).Programs.Body").Select(body => (int)body.BaseObject));
+        Assert.True((int)Assert.Single(_session.Get($"({Command}).EventProbes[0].Cost.PerProcess.GuestAccesses")).BaseObject > 0);
+        Assert.Empty(_session.Get($"({Command}).EventProbes[0].Site | Where-Object {{ $_ }}"));
+        string shown = _session.Show(Command);
+        Assert.Contains("an estimate", shown, StringComparison.Ordinal);
+        Assert.Contains("exit", shown, StringComparison.Ordinal);
+        Assert.Empty(_session.Get("('OnResume{ ReadRegister(RIP) }' | Test-VmiScript).Programs"));
+    }
+
+    [Fact]
+    public void A_machine_that_is_not_there_is_an_error_and_gives_no_report()
+    {
+        ModuleResult result = _session.Run("'OnResume{ ReadRegister(RIP) }' | Test-VmiScript -Machine no-such-machine-at-all");
+        Assert.StartsWith("MachineNotFound", Assert.Single(result.Errors).FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.Empty(result.Output);
+    }
+
     private IEnumerable<string> Files(string command) => _session.Get(command).Select(report => (string)report.Properties["File"].Value).Order(StringComparer.Ordinal);
 
     private string Write(string name, string text)
