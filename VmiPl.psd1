@@ -26,6 +26,7 @@
         'Resume-VmiMachine'
         'Save-VmiMemory'
         'Suspend-VmiMachine'
+        'Test-VmiScript'
         'Write-VmiMemory'
     )
     AliasesToExport      = @('Get-VmiProcess')

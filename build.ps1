@@ -11,6 +11,7 @@
     Bench  builds and runs the benchmarks.
     Clean  removes what the others made.
     Syscalls  makes the lists of system calls anew from the newest kernel headers that Debian has.
+    LanguageFiles  makes the help page about_VmiPl_Language and the editors' grammar anew from the language's tables.
 .PARAMETER Configuration
     Release (what is shipped, the default) or Debug.
 .PARAMETER Arguments
@@ -22,7 +23,7 @@
 #>
 param(
     [Parameter(Position = 0)]
-    [ValidateSet('Build', 'Test', 'Demo', 'Bench', 'Clean', 'Syscalls')]
+    [ValidateSet('Build', 'Test', 'Demo', 'Bench', 'Clean', 'Syscalls', 'LanguageFiles')]
     [string] $Task = 'Build',
 
     [ValidateSet('Release', 'Debug')]
@@ -294,6 +295,14 @@ function Invoke-Syscalls {
     finally { [IO.Directory]::Delete($folder, $true) }
 }
 
+# Committed, so that a change of the language shows what it changes there; a test compares them with the tables.
+function Invoke-LanguageFiles {
+    Invoke-DotnetBuild 'tests/Engine.Tests/Engine.Tests.csproj'
+    $env:VMIPL_WRITE_LANGUAGE_FILES = '1'
+    & dotnet exec (Get-Built 'Engine.Tests') -noColor -noLogo -class VmiPl.Tests.Language.LanguageFilesTests | ForEach-Object { Write-Line $_ }
+    if ($LASTEXITCODE -ne 0) { Stop-Task "The files could not be made (exit code $LASTEXITCODE)." }
+}
+
 switch ($Task) {
     'Build' { Invoke-Build }
     'Test' { Invoke-Test }
@@ -301,4 +310,5 @@ switch ($Task) {
     'Bench' { Invoke-Bench }
     'Clean' { Invoke-Clean }
     'Syscalls' { Invoke-Syscalls }
+    'LanguageFiles' { Invoke-LanguageFiles }
 }

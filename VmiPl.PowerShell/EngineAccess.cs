@@ -1,4 +1,7 @@
+using VmiPl.Compilation;
 using VmiPl.Errors;
+using VmiPl.Language;
+using VmiPl.Language.Model;
 using VmiPl.Linux;
 using VmiPl.Machines;
 using VmiPl.Machines.Dump;
@@ -57,6 +60,15 @@ internal static class EngineAccess
             return address.Value;
         throw new VmiException(VmiErrorCode.SymbolNotFound, $"The kernel of '{guest.Machine.Name}' has no symbol '{name}'.", name);
     }
+
+    /// <summary>Reads and checks a script. A file that can't be read is a script whose one diagnostic says so.</summary>
+    public static VmiScript ReadScript(string file) => ScriptReader.ReadFile(file);
+
+    /// <summary>Reads and checks a script's text.</summary>
+    public static VmiScript ReadScript(SourceText text) => ScriptReader.Read(text);
+
+    /// <summary>Compiles a script for a guest, or for none. What reading the guest throws passes through.</summary>
+    public static CompiledScript CompileScript(VmiScript script, LinuxGuest? guest) => ScriptCompiler.Compile(script, guest);
 
     /// <summary>A fresh address space: a process's own, or the kernel's where <paramref name="processId"/> is null.</summary>
     public static AddressSpace OpenSpace(LinuxGuest guest, int? processId) =>

@@ -40,11 +40,13 @@ public abstract class MachineCommand : VmiCommand
     }
 
     /// <inheritdoc/>
-    private protected sealed override void OnLost(object? target)
+    private protected sealed override void OnLost(object? target) => ForgetLost(target);
+
+    /// <summary>Drops a lost machine: the next command of that name shall find the one that runs by then.</summary>
+    internal static void ForgetLost(object? target)
     {
         if (target is not VmiMachine machine)
             return;
-        // The next command of that name shall find the machine that runs by then.
         SessionMachines.Current.Remove(machine);
         RunningMachines.Forget(machine);
     }

@@ -9,7 +9,7 @@ public sealed class SurfaceTests : IDisposable
     [
         "Connect-VmiMachine", "Disconnect-VmiMachine", "Export-VmiProfile", "Get-VmiMachine", "Get-VmiModule", "Get-VmiProcessList",
         "Get-VmiProfile", "Get-VmiRegister", "Get-VmiSymbol", "Read-VmiMemory", "Resume-VmiMachine", "Save-VmiMemory",
-        "Suspend-VmiMachine", "Write-VmiMemory",
+        "Suspend-VmiMachine", "Test-VmiScript", "Write-VmiMemory",
     ];
     private readonly ModuleSession _session = new();
 
@@ -34,7 +34,7 @@ public sealed class SurfaceTests : IDisposable
     [Theory, MemberData(nameof(All))]
     public void Machine_comes_first_from_the_pipeline_and_completes(string name)
     {
-        if (name is "Get-VmiMachine" or "Connect-VmiMachine")
+        if (name is "Get-VmiMachine" or "Connect-VmiMachine" or "Test-VmiScript")
             return;
         Assert.All(Cmdlet(name).ParameterSets, set =>
         {
@@ -67,6 +67,7 @@ public sealed class SurfaceTests : IDisposable
     [InlineData("Connect-VmiMachine", "Dump Libvirt LiteralDump Monitor Name ProcessId")]
     [InlineData("Get-VmiSymbol", "Address Name")]
     [InlineData("Read-VmiMemory", "Physical Virtual")]
+    [InlineData("Test-VmiScript", "LiteralPath Path ScriptText")]
     [InlineData("Write-VmiMemory", "Physical Virtual")]
     public void Parameter_sets_are_these(string name, string sets) =>
         Assert.Equal(sets, string.Join(' ', Cmdlet(name).ParameterSets.Select(set => set.Name).Order()));
