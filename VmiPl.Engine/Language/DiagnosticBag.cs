@@ -10,7 +10,6 @@ internal sealed class DiagnosticBag(SourceText source)
     public const int Limit = 1_000;
 
     private readonly List<Diagnostic> _diagnostics = [];
-    private bool _overflowed;
 
     public SourceText Source => source;
 
@@ -19,15 +18,12 @@ internal sealed class DiagnosticBag(SourceText source)
 
     public void Report(DiagnosticDescriptor descriptor, SourceSpan span, string? hint, params ReadOnlySpan<object?> arguments)
     {
-        if (!IsFull)
-        {
-            _diagnostics.Add(descriptor.At(source, span, hint, arguments));
-        }
-        else if (!_overflowed)
-        {
-            _overflowed = true;
+        if (IsFull)
+            return;
+        _diagnostics.Add(descriptor.At(source, span, hint, arguments));
+        // Said at once: nobody looks for more mistakes in a script that has so many.
+        if (IsFull)
             _diagnostics.Add(DiagnosticIds.TooManyDiagnostics.At(source, span, null, Limit));
-        }
     }
 
     /// <summary>All of them, in the order of the text; that there are too many is said last.</summary>

@@ -8,7 +8,7 @@ namespace VmiPl.Language;
 internal static class ScriptParser
 {
     /// <summary>Characters that a script may have, in units of 1 Mi.</summary>
-    public const int MaxMegaCharacters = 16;
+    public const int MaxMegaCharacters = 2;
 
     /// <summary>The tree of what could be understood, never an exception: what is wrong is reported, all of it, and what a mistake left open
     /// is marked in the tree.</summary>

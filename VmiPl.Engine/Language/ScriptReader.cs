@@ -8,7 +8,7 @@ namespace VmiPl.Language;
 /// an exception. Safe from any thread.</summary>
 public static class ScriptReader
 {
-    /// <summary>Reads a text of up to 16 Mi characters.</summary>
+    /// <summary>Reads a text of up to 2 Mi characters.</summary>
     public static VmiScript Read(SourceText source)
     {
         ArgumentNullException.ThrowIfNull(source);
@@ -17,7 +17,7 @@ public static class ScriptReader
         return ScriptChecker.Check(source, syntax, diagnostics);
     }
 
-    /// <summary>Reads a file of UTF-8 text, with or without a byte order mark, of up to 16 MiB. Where it can't be read, the script is
+    /// <summary>Reads a file of UTF-8 text, with or without a byte order mark, of up to 2 MiB. Where it can't be read, the script is
     /// empty and has one diagnostic that says why.</summary>
     public static VmiScript ReadFile(string path)
     {

@@ -26,6 +26,10 @@ internal static class WarningPass
         bool hasOtherOutput = construct.Name != "CaptureNetwork" && construct.Parameters.Any(parameter => parameter.Kind == ParameterKind.Output);
         if (hasOtherOutput && invocation.Arguments is [.., var last] && File(last) is { } file && IsPcap(file))
             diagnostics.Report(DiagnosticIds.NoPcap, last.Span, null, construct.Name, Shown.Of(file));
+        // A file's name mostly has an extension; without one, the `#` of a stream may have been forgotten.
+        if (invocation.Arguments is [.., WordSyntax word] arguments && arguments.Length == construct.Parameters.Length
+            && construct.Parameters[^1] is { Kind: ParameterKind.Output } && !construct.Parameters.Any(parameter => parameter.IsRepeated) && !word.Text.Contains('.'))
+            diagnostics.Report(DiagnosticIds.WordAsFile, word.Span, $"write `#{Shown.Of(word.Text)}` for the stream of that name", construct.Name, Shown.Of(word.Text));
     }
 
     private static string? File(ArgumentSyntax argument) => argument switch

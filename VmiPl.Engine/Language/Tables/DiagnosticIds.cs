@@ -34,7 +34,7 @@ public static class DiagnosticIds
     public static readonly DiagnosticDescriptor MissingOpeningBrace = Error("VMI1027", "The `{{` that begins the body of `{0}` is missing.");
     public static readonly DiagnosticDescriptor UnexpectedText = Error("VMI1028", "{0} cannot stand here.");
     public static readonly DiagnosticDescriptor TooDeep = Error("VMI1030", "Blocks are nested more than {0} deep.");
-    public static readonly DiagnosticDescriptor TooManyDiagnostics = Error("VMI1031", "There are more than {0} things to say about this script; the rest is left out.");
+    public static readonly DiagnosticDescriptor TooManyDiagnostics = Error("VMI1031", "There are {0} things to say about this script, or more; the rest is left out.");
 
     // Names and places.
     public static readonly DiagnosticDescriptor UnknownName = Error("VMI2001", "There is no probe, filter or instruction `{0}`.");
@@ -85,6 +85,7 @@ public static class DiagnosticIds
     // Warnings.
     public static readonly DiagnosticDescriptor EmptyBody = Warning("VMI2090", "The body of `{0}` is empty: nothing happens there.");
     public static readonly DiagnosticDescriptor NoPcap = Warning("VMI2091", "Records of `{0}` are written to '{1}', but they are no network frames: the file will not be a pcap file.");
+    public static readonly DiagnosticDescriptor WordAsFile = Warning("VMI2092", "Records of `{0}` are written to a file named '{1}' in the current folder.");
 #pragma warning restore CS1591
 
     /// <summary>All of them, by number.</summary>
