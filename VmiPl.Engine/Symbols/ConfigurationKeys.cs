@@ -7,7 +7,8 @@ internal static class ConfigurationKeys
     public static IReadOnlyDictionary<string, string[]> Symbols { get; } = new Dictionary<string, string[]>(StringComparer.OrdinalIgnoreCase)
     {
         ["ProcessListHead"] = ["init_task"],
-        ["SyscallDispatcherAddress"] = ["do_syscall_64", "do_int80_syscall_32", "do_syscall_32_irqs_on", "system_call"],
+        // The entry code itself: there the number is still in the register that the calling program put it in.
+        ["SyscallDispatcherAddress"] = ["entry_SYSCALL_64", "entry_INT80_32"],
     };
 
     /// <summary>Keys whose value is an offset in bytes, with the type and the member.</summary>
