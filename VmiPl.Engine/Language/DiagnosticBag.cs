@@ -14,12 +14,12 @@ internal sealed class DiagnosticBag(SourceText source)
 
     public SourceText Source => source;
 
-    /// <summary>Whether the bound is reached, so that looking for more is of no use.</summary>
-    public bool IsFull => _diagnostics.Count >= Limit;
+    /// <summary>Whether the bound is passed, so that looking for more is of no use.</summary>
+    public bool IsFull => _overflowed;
 
     public void Report(DiagnosticDescriptor descriptor, SourceSpan span, string? hint, params ReadOnlySpan<object?> arguments)
     {
-        if (!IsFull)
+        if (_diagnostics.Count < Limit)
         {
             _diagnostics.Add(descriptor.At(source, span, hint, arguments));
         }
