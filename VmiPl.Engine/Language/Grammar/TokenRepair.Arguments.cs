@@ -83,8 +83,18 @@ internal sealed partial class TokenRepair
             return true;
         if (Current.Kind == LexemeKind.Number)
             return false;
-        return OpensSomething(Next) || (isComplete && (Next.StartsLine || Next.Kind == LexemeKind.CloseBrace)
-            && Next.Kind is not (LexemeKind.Comma or LexemeKind.CloseParenthesis));
+        return OpensSomething(Next) || (isComplete && (Next.StartsLine || Next.Kind == LexemeKind.CloseBrace) && !LeadsToArguments());
+    }
+
+    /// <summary>Whether names, each on its line, go on as arguments do.</summary>
+    private bool LeadsToArguments()
+    {
+        for (int i = _at; i < _at + MaxLookahead && i < _input.Count; i++)
+        {
+            if (_input[i].Kind != LexemeKind.Word)
+                return _input[i].Kind is LexemeKind.Comma or LexemeKind.CloseParenthesis;
+        }
+        return false;
     }
 
     /// <summary>One argument or value, with what is added to it.</summary>
