@@ -10,20 +10,24 @@ internal sealed class DiagnosticBag(SourceText source)
     public const int Limit = 1_000;
 
     private readonly List<Diagnostic> _diagnostics = [];
+    private bool _overflowed;
 
     public SourceText Source => source;
 
-    /// <summary>Whether the bound is reached, so that looking for more is of no use.</summary>
-    public bool IsFull => _diagnostics.Count >= Limit;
+    /// <summary>Whether the bound is passed, so that looking for more is of no use.</summary>
+    public bool IsFull => _overflowed;
 
     public void Report(DiagnosticDescriptor descriptor, SourceSpan span, string? hint, params ReadOnlySpan<object?> arguments)
     {
-        if (IsFull)
-            return;
-        _diagnostics.Add(descriptor.At(source, span, hint, arguments));
-        // Said at once: nobody looks for more mistakes in a script that has so many.
-        if (IsFull)
+        if (_diagnostics.Count < Limit)
+        {
+            _diagnostics.Add(descriptor.At(source, span, hint, arguments));
+        }
+        else if (!_overflowed)
+        {
+            _overflowed = true;
             _diagnostics.Add(DiagnosticIds.TooManyDiagnostics.At(source, span, null, Limit));
+        }
     }
 
     /// <summary>All of them, in the order of the text; that there are too many is said last.</summary>

@@ -49,7 +49,8 @@ internal static class ScriptFile
         return null;
     }
 
-    private static Problem NotOpened(string path, int error)
+    /// <summary>What an error number of open means; 0 where the file is not a regular one.</summary>
+    internal static Problem NotOpened(string path, int error)
     {
         if (error == 0)
             return Directory.Exists(path) ? Of(DiagnosticIds.FileIsDirectory, path) : Of(DiagnosticIds.FileUnreadable, path, "it is a device or a pipe, not a regular file");

@@ -5,7 +5,7 @@ using VmiPl.Language.Tables;
 
 namespace VmiPl.Language.Checking;
 
-/// <summary>There is one Configuration at most, and each of its lines is a known key with a value of its form.</summary>
+/// <summary>There is one Configuration at most; it has no arguments, and each of its lines is a known key with a value of its form.</summary>
 internal static class ConfigurationPass
 {
     private const string BlockName = "Configuration";
@@ -20,6 +20,7 @@ internal static class ConfigurationPass
                 continue;
             if (first is not null)
                 diagnostics.Report(DiagnosticIds.SecondConfiguration, block.Name.Span, null, diagnostics.Source.PositionOf(first.Name.Span.Start).Line);
+            new Arguments(block, ConstructTable.Find(BlockName)!, diagnostics).HaveRightCount();
             var found = new Dictionary<string, SettingSyntax>(StringComparer.OrdinalIgnoreCase);
             foreach (EntrySyntax entry in block.Body ?? [])
             {

@@ -41,6 +41,15 @@ public sealed class ScriptFileTests : IDisposable
         AssertOnly("VMI1002", path);
     }
 
+    [Theory]
+    [InlineData(1, "VMI1002")]   // EPERM
+    [InlineData(2, "VMI1001")]   // ENOENT
+    [InlineData(5, "VMI1006")]   // EIO
+    [InlineData(13, "VMI1002")]  // EACCES
+    [InlineData(20, "VMI1001")]  // ENOTDIR
+    [InlineData(40, "VMI1006")]  // ELOOP
+    public void Errors_of_opening_have_ids(int error, string id) => Assert.Equal(id, ScriptFile.NotOpened("a.vmipl", error).Descriptor.Id);
+
     [Fact]
     public void Directory_is_no_script() => AssertOnly("VMI1003", _folder.FullName);
 
