@@ -71,16 +71,9 @@ internal static class ScriptReport
         : address.Offset > long.MaxValue ? $"{address.Symbol}-0x{0 - address.Offset:x}"
         : $"{address.Symbol}+0x{address.Offset:x}";
 
-    private static IEnumerable<string> LeftOpen(VmiScript script)
-    {
-        foreach (EventProbe probe in script.EventProbes)
-        {
-            if (probe.Address?.Symbol is { } symbol)
-                yield return symbol;
-            if (probe.Kind == EventKind.SystemCall && probe.Name is { } call)
-                yield return $"Syscall({call})";
-        }
-        foreach (string symbol in BodyWalk.Symbols(script.EventProbes.SelectMany(probe => probe.Body).Concat(script.Reconfigurations)))
-            yield return symbol;
-    }
+    // No iterator: one keeps a struct of the Engine's, and its type then can't be loaded where PowerShell looks for cmdlets.
+    private static IEnumerable<string> LeftOpen(VmiScript script) =>
+        script.EventProbes.Select(probe => probe.Address?.Symbol).OfType<string>()
+            .Concat(script.EventProbes.Where(probe => probe.Kind == EventKind.SystemCall && probe.Name is not null).Select(probe => $"Syscall({probe.Name})"))
+            .Concat(BodyWalk.Symbols(script.EventProbes.SelectMany(probe => probe.Body).Concat(script.Reconfigurations)));
 }
