@@ -13,7 +13,7 @@ internal static class ScriptReport
     {
         VmiScript script = compiled.Script;
         VmiProbeSummary[] events =
-            [.. script.EventProbes.Select(probe => Summarize(probe, compiled.Probes.FirstOrDefault(candidate => candidate.Probe.Id == probe.Id), compiled.IsEstimate))];
+            [.. script.EventProbes.Select(probe => Summarize(probe, Find(compiled, probe), compiled.IsEstimate))];
         VmiProbeSummary[] streams = [.. script.StreamProbes.Select(Summarize)];
         IEnumerable<string> changes = BodyWalk.Outputs(script.Reconfigurations);
         return new VmiScriptReport
@@ -33,6 +33,10 @@ internal static class ScriptReport
 
     public static VmiDiagnostic Of(Diagnostic diagnostic) => new(
         diagnostic.Source.File, diagnostic.Line, diagnostic.Column, diagnostic.Id, diagnostic.Severity.ToString(), diagnostic.Message, diagnostic.Hint);
+
+    /// <summary>What a script with errors was compiled to is good for finding more of them only: its sites and costs are not shown.</summary>
+    private static CompiledProbe? Find(CompiledScript compiled, EventProbe probe) =>
+        compiled.HasErrors ? null : compiled.Probes.FirstOrDefault(candidate => candidate.Probe.Id == probe.Id);
 
     private static VmiProbeSummary Summarize(EventProbe probe, CompiledProbe? compiled, bool isEstimate) => new()
     {
