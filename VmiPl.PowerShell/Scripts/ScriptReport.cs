@@ -13,7 +13,7 @@ internal static class ScriptReport
     {
         VmiScript script = compiled.Script;
         VmiProbeSummary[] events =
-            [.. script.EventProbes.Select(probe => Summarize(probe, compiled.Probes.FirstOrDefault(candidate => candidate.Probe.Id == probe.Id), compiled.IsEstimate))];
+            [.. script.EventProbes.Select(probe => Summarize(probe, Find(compiled, probe), compiled.IsEstimate))];
         VmiProbeSummary[] streams = [.. script.StreamProbes.Select(Summarize)];
         IEnumerable<string> changes = BodyWalk.Outputs(script.Reconfigurations);
         return new VmiScriptReport
@@ -33,6 +33,10 @@ internal static class ScriptReport
 
     public static VmiDiagnostic Of(Diagnostic diagnostic) => new(
         diagnostic.Source.File, diagnostic.Line, diagnostic.Column, diagnostic.Id, diagnostic.Severity.ToString(), diagnostic.Message, diagnostic.Hint);
+
+    /// <summary>What a script with errors was compiled to is good for finding more of them only: its sites and costs are not shown.</summary>
+    private static CompiledProbe? Find(CompiledScript compiled, EventProbe probe) =>
+        compiled.HasErrors ? null : compiled.Probes.FirstOrDefault(candidate => candidate.Probe.Id == probe.Id);
 
     private static VmiProbeSummary Summarize(EventProbe probe, CompiledProbe? compiled, bool isEstimate) => new()
     {
@@ -71,16 +75,9 @@ internal static class ScriptReport
         : address.Offset > long.MaxValue ? $"{address.Symbol}-0x{0 - address.Offset:x}"
         : $"{address.Symbol}+0x{address.Offset:x}";
 
-    private static IEnumerable<string> LeftOpen(VmiScript script)
-    {
-        foreach (EventProbe probe in script.EventProbes)
-        {
-            if (probe.Address?.Symbol is { } symbol)
-                yield return symbol;
-            if (probe.Kind == EventKind.SystemCall && probe.Name is { } call)
-                yield return $"Syscall({call})";
-        }
-        foreach (string symbol in BodyWalk.Symbols(script.EventProbes.SelectMany(probe => probe.Body).Concat(script.Reconfigurations)))
-            yield return symbol;
-    }
+    // No iterator: one keeps a struct of the Engine's, and its type then can't be loaded where PowerShell looks for cmdlets.
+    private static IEnumerable<string> LeftOpen(VmiScript script) =>
+        script.EventProbes.Select(probe => probe.Address?.Symbol).OfType<string>()
+            .Concat(script.EventProbes.Where(probe => probe.Kind == EventKind.SystemCall && probe.Name is not null).Select(probe => $"Syscall({probe.Name})"))
+            .Concat(BodyWalk.Symbols(script.EventProbes.SelectMany(probe => probe.Body).Concat(script.Reconfigurations)));
 }

@@ -6,5 +6,7 @@ public sealed record VmiProbeCost(int Instructions, int GuestAccesses, long Gues
 {
     /// <summary>In words.</summary>
     public override string ToString() =>
-        $"{Instructions} instructions, {GuestAccesses} guest accesses" + (PerProcess is null ? "" : $"; per process {PerProcess}");
+        $"{Count(Instructions, "instruction", "s")}, {Count(GuestAccesses, "guest access", "es")}" + (PerProcess is null ? "" : $"; per process {PerProcess}");
+
+    private static string Count(int number, string what, string plural) => $"{number} {what}{(number == 1 ? "" : plural)}";
 }

@@ -112,7 +112,8 @@ public sealed class ScriptTests : IDisposable
         Assert.True((int)Assert.Single(_session.Get($"({Command}).EventProbes[0].Cost.PerProcess.GuestAccesses")).BaseObject > 0);
         Assert.Empty(_session.Get($"({Command}).EventProbes[0].Site | Where-Object {{ $_ }}"));
         string shown = _session.Show(Command);
-        Assert.Contains("an estimate", shown, StringComparison.Ordinal);
+        Assert.Contains("an estimate: no machine was given", shown, StringComparison.Ordinal);
+        Assert.DoesNotContain("Diagnostics", shown, StringComparison.Ordinal);
         Assert.Contains("exit", shown, StringComparison.Ordinal);
         Assert.Empty(_session.Get("('OnResume{ ReadRegister(RIP) }' | Test-VmiScript).Programs"));
     }
