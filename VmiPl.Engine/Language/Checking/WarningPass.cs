@@ -28,7 +28,7 @@ internal static class WarningPass
             diagnostics.Report(DiagnosticIds.NoPcap, last.Span, null, construct.Name, Shown.Of(file));
         // A file's name mostly has an extension; without one, the `#` of a stream may have been forgotten.
         if (invocation.Arguments is [.., WordSyntax word] arguments && arguments.Length == construct.Parameters.Length
-            && construct.Parameters[^1] is { Kind: ParameterKind.Output } && !construct.Parameters.Any(parameter => parameter.IsRepeated) && !word.Text.Contains('.'))
+            && construct.Parameters[^1] is { Kind: ParameterKind.Output } && !construct.Parameters.Any(parameter => parameter.IsRepeated) && !word.Text.Contains('.') && RegisterTable.Find(word.Text) is null)
             diagnostics.Report(DiagnosticIds.WordAsFile, word.Span, $"write `#{Shown.Of(word.Text)}` for the stream of that name", construct.Name, Shown.Of(word.Text));
     }
 

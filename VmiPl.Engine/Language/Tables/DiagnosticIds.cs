@@ -34,7 +34,7 @@ public static class DiagnosticIds
     public static readonly DiagnosticDescriptor MissingOpeningBrace = Error("VMI1027", "The `{{` that begins the body of `{0}` is missing.");
     public static readonly DiagnosticDescriptor UnexpectedText = Error("VMI1028", "{0} cannot stand here.");
     public static readonly DiagnosticDescriptor TooDeep = Error("VMI1030", "Blocks are nested more than {0} deep.");
-    public static readonly DiagnosticDescriptor TooManyDiagnostics = Error("VMI1031", "There are {0} things to say about this script, or more; the rest is left out.");
+    public static readonly DiagnosticDescriptor TooManyDiagnostics = Error("VMI1031", "There are more than {0} things to say about this script; the rest is left out.");
 
     // Names and places.
     public static readonly DiagnosticDescriptor UnknownName = Error("VMI2001", "There is no probe, filter or instruction `{0}`.");
