@@ -3,7 +3,7 @@ using VmiPl.Benchmarks;
 
 // Prints each figure next to what it is measured against, in one run. Benchmarks do not decide whether tests pass.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-string[] wanted = args.Length == 0 ? ["stream", "list", "attach"] : args;
+string[] wanted = args.Length == 0 ? ["stream", "list", "attach", "language"] : args;
 var report = new Report();
 foreach (string section in wanted)
 {
@@ -18,8 +18,11 @@ foreach (string section in wanted)
         case "attach":
             AttachSection.Run(report);
             break;
+        case "language":
+            LanguageSection.Run(report);
+            break;
         default:
-            Console.Error.WriteLine($"There is no benchmark '{section}'; there are stream, list, attach.");
+            Console.Error.WriteLine($"There is no benchmark '{section}'; there are stream, list, attach, language.");
             return 2;
     }
 }
