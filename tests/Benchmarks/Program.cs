@@ -3,7 +3,7 @@ using VmiPl.Benchmarks;
 
 // Prints each figure next to what it is measured against, in one run. Benchmarks do not decide whether tests pass.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-string[] wanted = args.Length == 0 ? ["stream", "list", "attach", "programs"] : args;
+string[] wanted = args.Length == 0 ? ["stream", "list", "attach", "programs", "language"] : args;
 var report = new Report();
 foreach (string section in wanted)
 {
@@ -21,8 +21,11 @@ foreach (string section in wanted)
         case "programs":
             ProgramSection.Run(report);
             break;
+        case "language":
+            LanguageSection.Run(report);
+            break;
         default:
-            Console.Error.WriteLine($"There is no benchmark '{section}'; there are stream, list, attach, programs.");
+            Console.Error.WriteLine($"There is no benchmark '{section}'; there are stream, list, attach, programs, language.");
             return 2;
     }
 }

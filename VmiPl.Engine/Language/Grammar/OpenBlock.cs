@@ -33,6 +33,16 @@ internal sealed class OpenBlock(Lexeme name, SourceSpan brace, int column, bool 
         _heads.Push(head);
     }
 
+    /// <summary>An invocation got a body that ends here: what stands behind its head stands in it.</summary>
+    public void CloseHead(Head head)
+    {
+        while (_heads.TryPeek(out Head last) && last.End >= head.End)
+            _heads.Pop();
+        if (head.Column > 0)
+            _heads.Push(head);
+        CloseHead();
+    }
+
     /// <summary>The last invocation got a body.</summary>
     public void CloseHead()
     {

@@ -64,7 +64,7 @@ internal sealed partial class TokenRepair
             _excess++;
             _diagnostics.Report(DiagnosticIds.MissingOpeningBrace, head.Name.Span, null, TextOf(head.Name));
             _bracesBehind.Add(head.End - 1);
-            block.CloseHead();
+            block.CloseHead(head);
             Take();
         }
         else if (_blocks.Count > 1)
