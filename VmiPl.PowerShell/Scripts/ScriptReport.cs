@@ -32,7 +32,10 @@ internal static class ScriptReport
     }
 
     public static VmiDiagnostic Of(Diagnostic diagnostic) => new(
-        diagnostic.Source.File, diagnostic.Line, diagnostic.Column, diagnostic.Id, diagnostic.Severity.ToString(), diagnostic.Message, diagnostic.Hint);
+        diagnostic.Source.File, diagnostic.Line, diagnostic.Column, diagnostic.Id, diagnostic.Severity.ToString(), diagnostic.Message, diagnostic.Hint)
+    {
+        LineText = DiagnosticError.Line(diagnostic),
+    };
 
     /// <summary>What a script with errors was compiled to is good for finding more of them only: its sites and costs are not shown.</summary>
     private static CompiledProbe? Find(CompiledScript compiled, EventProbe probe) =>

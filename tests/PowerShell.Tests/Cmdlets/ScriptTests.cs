@@ -46,7 +46,9 @@ public sealed class ScriptTests : IDisposable
         ErrorRecord error = Assert.Single(result.Errors);
         Assert.Matches(@"^VMI\d{4},", error.FullyQualifiedErrorId);
         Assert.Equal(ErrorCategory.ParserError, error.CategoryInfo.Category);
-        string[] lines = error.ToString().Split('\n');
+        Assert.StartsWith($"{path}:2:5: error VMI", error.ToString(), StringComparison.Ordinal);
+        Assert.Equal("    ReadRegistr(CR3, #t)", PSObject.AsPSObject(error.TargetObject).Properties["LineText"].Value);
+        string[] lines = error.Exception.Message.Split('\n');
         Assert.StartsWith($"{path}:2:5: error VMI", lines[0], StringComparison.Ordinal);
         Assert.Equal("        ReadRegistr(CR3, #t)", lines[1]);
         Assert.StartsWith("        ~", lines[2], StringComparison.Ordinal);
