@@ -14,11 +14,11 @@ public sealed record VmiProbeSummary
     /// <summary>How many data probes and instructions stand in it, filters' contents included.</summary>
     public int DataProbes { get; init; }
     /// <summary>The outputs that it writes to, as a script names them.</summary>
-    public required IReadOnlyList<string> Outputs { get; init; }
+    public required string[] Outputs { get; init; }
     /// <summary>What one event costs, or null for a stream probe and where the script has errors.</summary>
     public VmiProbeCost? Cost { get; init; }
 
     /// <summary>In one line.</summary>
     public override string ToString() =>
-        $"{Id} {(Label is null ? "" : $"{Label}: ")}{Event}{(Outputs.Count == 0 ? "" : $" to {string.Join(' ', Outputs)}")}{(Site is null ? "" : $", {Site}")}";
+        $"{Id} {(Label is null ? "" : $"{Label}: ")}{Event}{(Outputs.Length == 0 ? "" : $" to {string.Join(' ', Outputs)}")}{(Site is null ? "" : $", {Site}")}";
 }

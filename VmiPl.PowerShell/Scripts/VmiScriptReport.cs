@@ -12,15 +12,15 @@ public sealed record VmiScriptReport
     /// <summary>Whether costs and programs are estimates, because there was no machine.</summary>
     public bool IsEstimate { get; init; }
     /// <summary>All that is to be said, in the order of the text.</summary>
-    public required IReadOnlyList<VmiDiagnostic> Diagnostics { get; init; }
+    public required VmiDiagnostic[] Diagnostics { get; init; }
     /// <summary>The event probes.</summary>
-    public required IReadOnlyList<VmiProbeSummary> EventProbes { get; init; }
+    public required VmiProbeSummary[] EventProbes { get; init; }
     /// <summary>The stream probes.</summary>
-    public required IReadOnlyList<VmiProbeSummary> StreamProbes { get; init; }
+    public required VmiProbeSummary[] StreamProbes { get; init; }
     /// <summary>The outputs of all probes, each once, as a script names them.</summary>
-    public required IReadOnlyList<string> Outputs { get; init; }
+    public required string[] Outputs { get; init; }
     /// <summary>What only a guest can tell and no machine told: the symbols and system calls that the script names.</summary>
-    public required IReadOnlyList<string> LeftOpen { get; init; }
+    public required string[] LeftOpen { get; init; }
     /// <summary>The probes' programs; empty unless <c>-ShowProgram</c> asks for them.</summary>
-    public required IReadOnlyList<VmiProbeProgram> Programs { get; init; }
+    public required VmiProbeProgram[] Programs { get; init; }
 }

@@ -8,7 +8,7 @@ BeforeDiscovery {
     $script:Cmdlets = @(
         'Connect-VmiMachine', 'Disconnect-VmiMachine', 'Export-VmiProfile', 'Get-VmiMachine', 'Get-VmiModule', 'Get-VmiProcessList',
         'Get-VmiProfile', 'Get-VmiRegister', 'Get-VmiSymbol', 'Read-VmiMemory', 'Resume-VmiMachine', 'Save-VmiMemory',
-        'Suspend-VmiMachine', 'Write-VmiMemory'
+        'Suspend-VmiMachine', 'Test-VmiScript', 'Write-VmiMemory'
     )
 }
 

@@ -105,6 +105,10 @@ public sealed class ScriptTests : IDisposable
     }
 
     [Fact]
+    public void Diagnostics_can_be_counted_and_indexed_by_a_runbook() =>
+        Assert.Equal("2 VMI2015", _session.Get("$r = 'OnResume{ ReadRegistr(EAX) ReadRegister(EAXX) }' | Test-VmiScript -ErrorAction Ignore; \"$($r.Diagnostics.Count) $($r.Diagnostics[1].Id)\"").Single().ToString());
+
+    [Fact]
     public void Costs_and_programs_without_a_machine_say_that_they_are_estimates()
     {
         const string Command = "'ExecuteAt(do_exit){ ProcessList(PID, #p) Reconfigure(0){ ReadRegister(RIP) } }' | Test-VmiScript -ShowProgram";
