@@ -1,5 +1,6 @@
 using System.Text;
 using VmiPl.Language;
+using VmiPl.Language.Grammar;
 using VmiPl.Language.Model;
 using VmiPl.Language.Tables;
 
@@ -38,6 +39,25 @@ public sealed class ScriptCaseTests
         VmiScript script = ScriptReader.Read(new SourceText(text));
         Assert.Equal(
             found.Diagnostics.Select(line => line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..]).Order(), script.Diagnostics.Select(diagnostic => diagnostic.Id).Order());
+    }
+
+    /// <summary>The cases whose text has no mistake of syntax.</summary>
+    public static TheoryData<string> Readable =>
+        [.. ScriptCase.All.Where(found => !found.Diagnostics.Any(line => line.Contains("VMI1", StringComparison.Ordinal))).Select(found => found.Text.ToString())];
+
+    [Theory]
+    [MemberData(nameof(Readable))]
+    public void Printed_and_read_again_it_is_the_same(string name) => Assert.True(Reading.Of(ScriptCase.Named(name).Script).IsPrintable);
+
+    [Theory]
+    [MemberData(nameof(Readable))]
+    public void Comments_anywhere_mean_nothing(string name)
+    {
+        string script = ScriptCase.Named(name).Script;
+        var text = new StringBuilder();
+        foreach (Lexeme lexeme in LexemeReader.ReadAll(new DiagnosticBag(new SourceText(script))))
+            text.Append("/* { \" */").Append("// )\n").Append(script, lexeme.Span.Start, lexeme.Span.Length).Append(' ');
+        Assert.Equal(Reading.Of(script).Printed, Reading.Of(text.Append("// the end").ToString()).Printed);
     }
 
     [Fact]
