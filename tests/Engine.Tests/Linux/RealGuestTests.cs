@@ -63,7 +63,7 @@ public sealed class RealGuestTests
         try
         {
             ProcessList processes = guest.Processes();
-            WalkByProgram.Matches(guest, processes);
+            WalkByProgram.Matches(guest);
             return (processes, guest.Processes(new ProcessQuery { IncludeThreads = true }));
         }
         finally
