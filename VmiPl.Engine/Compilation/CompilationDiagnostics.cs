@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Reflection;
 using VmiPl.Language;
 using VmiPl.Language.Tables;
 
@@ -40,11 +39,7 @@ public static class CompilationDiagnostics
 #pragma warning restore CS1591
 
     /// <summary>All of them, by number.</summary>
-    public static ImmutableArray<DiagnosticDescriptor> All { get; } =
-    [
-        .. typeof(CompilationDiagnostics).GetFields(BindingFlags.Public | BindingFlags.Static)
-            .Select(field => field.GetValue(null)).OfType<DiagnosticDescriptor>().OrderBy(descriptor => descriptor.Id, StringComparer.Ordinal),
-    ];
+    public static ImmutableArray<DiagnosticDescriptor> All { get; } = DiagnosticDescriptor.AllOf(typeof(CompilationDiagnostics));
 
     private static DiagnosticDescriptor Error(string id, string format) => new(id, DiagnosticSeverity.Error, format);
 }

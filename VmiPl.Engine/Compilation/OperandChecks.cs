@@ -83,9 +83,8 @@ internal sealed class OperandChecks(TargetKernel kernel, DiagnosticBag diagnosti
 
     private ulong? ReportUnknown(string name, SourceSpan span)
     {
-        string? near = _table is null ? null : NearestName.Find(name, _table.Enumerate().Select(symbol => symbol.Name));
-        return Report(CompilationDiagnostics.UnknownSymbol, span,
-            near is null ? "guest symbols are case-sensitive; Get-VmiSymbol lists them" : $"did you mean `{near}`?", name);
+        string? near = _table is null ? null : NearestName.Hint(name, _table.Enumerate().Select(symbol => symbol.Name));
+        return Report(CompilationDiagnostics.UnknownSymbol, span, near ?? "guest symbols are case-sensitive; Get-VmiSymbol lists them", name);
     }
 
     /// <summary>Several bodies may be compiled of one text: what is wrong with a place is said once.</summary>

@@ -86,7 +86,7 @@ public static class ScriptCompiler
                 _probes[probe.Id] = (probe, found.Site, found.Registers);
                 _table.Add(probe.Id, probe.Body);
             }
-            CompileBodies(statement => Target(statement, script.EventProbes));
+            CompileBodies(Target);
             return
             [
                 .. script.EventProbes.Where(probe => _bodies.ContainsKey(probe.Id))
@@ -136,8 +136,7 @@ public static class ScriptCompiler
             : (probe, 0);
 
         /// <summary>In the script itself ids and labels were checked already.</summary>
-        private static int? Target(ReconfigureStatement statement, ImmutableArray<EventProbe> probes) =>
-            probes.FirstOrDefault(probe => probe.Id == statement.Probe.Id)?.Id;
+        private int? Target(ReconfigureStatement statement) => statement.Probe.Id is { } id && _probes.ContainsKey(id) ? id : null;
 
         private int? RunningTarget(ReconfigureStatement statement, CompiledScript running)
         {

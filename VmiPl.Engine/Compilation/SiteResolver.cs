@@ -53,9 +53,7 @@ internal sealed class SiteResolver(TargetKernel kernel, OperandChecks operands, 
         return new WatchSite(new NamedAddress(address, NameOf(probe.Address!)), length, probe.Kind == EventKind.MemoryRead);
     }
 
-    private static string? NameOf(AddressOperand address) => address.Symbol is null ? null
-        : address.Offset == 0 ? address.Symbol
-        : (long)address.Offset < 0 ? $"{address.Symbol}-0x{-(long)address.Offset:x}" : $"{address.Symbol}+0x{address.Offset:x}";
+    private static string? NameOf(AddressOperand address) => address.Symbol is null ? null : address.ToString();
 
     private (ProbeSite, EventRegisters)? SystemCall(EventProbe probe)
     {
@@ -109,8 +107,8 @@ internal sealed class SiteResolver(TargetKernel kernel, OperandChecks operands, 
         ImmutableArray<SyscallEntry> entries = [.. found.OfType<SyscallEntry>()];
         if (entries.IsEmpty)
         {
-            string? near = probe.Name is null ? null : NearestName.Find(probe.Name, TableOf(native).Entries.Select(entry => entry.Name));
-            diagnostics.Report(CompilationDiagnostics.UnknownSyscall, probe.Span, near is null ? null : $"did you mean `{near}`?", Shown(probe));
+            string? hint = probe.Name is null ? null : NearestName.Hint(probe.Name, TableOf(native).Entries.Select(entry => entry.Name));
+            diagnostics.Report(CompilationDiagnostics.UnknownSyscall, probe.Span, hint, Shown(probe));
         }
         return entries;
     }
@@ -129,8 +127,8 @@ internal sealed class SiteResolver(TargetKernel kernel, OperandChecks operands, 
     {
         if (probe.Name is { } name && !SyscallNames.Of(SyscallAbi.X64).ByName.ContainsKey(name) && !SyscallNames.Of(SyscallAbi.I386).ByName.ContainsKey(name))
         {
-            string? near = NearestName.Find(name, SyscallNames.Of(SyscallAbi.X64).ByName.Keys);
-            diagnostics.Report(CompilationDiagnostics.SyscallLeftOpen, probe.Span, near is null ? null : $"did you mean `{near}`?", name);
+            string? hint = NearestName.Hint(name, SyscallNames.Of(SyscallAbi.X64).ByName.Keys);
+            diagnostics.Report(CompilationDiagnostics.SyscallLeftOpen, probe.Span, hint, name);
         }
         return (new ExecuteSite([new NamedAddress(0, probe.Name ?? "system call")]), EventRegisters.OfCaller([]));
     }

@@ -65,14 +65,7 @@ internal sealed record TaskLayout
             (tasks, 2 * pointer), (pid, 4), (tgid, 4), (comm, CommLength), (mm, pointer), (flags, 4), (parent, pointer),
             (cred, pointer), (signal, pointer), (threadNode, 2 * pointer), (startTime, 8),
         ];
-        int first = int.MaxValue, end = 0;
-        foreach ((int offset, int size) in members)
-        {
-            if (offset == Missing)
-                continue;
-            first = Math.Min(first, offset);
-            end = Math.Max(end, offset + size);
-        }
+        (int first, int end) = Window(members);
         return new TaskLayout
         {
             InitTask = initTask.Value,
@@ -102,6 +95,20 @@ internal sealed record TaskLayout
 
     /// <summary>PF_KTHREAD of include/linux/sched.h.</summary>
     public const uint KernelThreadFlag = 0x0020_0000;
+
+    /// <summary>First and last byte (exclusive) that members lie in, those that are missing left out.</summary>
+    public static (int First, int End) Window(ReadOnlySpan<(int Offset, int Size)> members)
+    {
+        int first = int.MaxValue, end = 0;
+        foreach ((int offset, int size) in members)
+        {
+            if (offset == Missing)
+                continue;
+            first = Math.Min(first, offset);
+            end = Math.Max(end, offset + size);
+        }
+        return (first, end);
+    }
 
     internal static int Find(KernelProfile profile, string type, params ReadOnlySpan<string> names)
     {

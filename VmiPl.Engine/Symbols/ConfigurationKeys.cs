@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace VmiPl.Symbols;
 
 /// <summary>What the keys of a VMI-PL Configuration stand for in a Linux kernel.</summary>
@@ -28,4 +30,10 @@ internal static class ConfigurationKeys
     /// <summary>Keys that say how system calls are made; they are no part of a kernel's layout and are only kept.</summary>
     public static IReadOnlySet<string> Kept { get; } =
         new HashSet<string>(["SyscallNumberLocation", "SyscallInterruptNumber"], StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Reads a value: hexadecimal with 0x, or decimal.</summary>
+    public static bool TryNumber(string text, out ulong value) =>
+        text.StartsWith("0x", StringComparison.OrdinalIgnoreCase)
+            ? ulong.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value)
+            : ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using VmiPl.Errors;
 using VmiPl.Memory;
 using VmiPl.Symbols.Kallsyms;
@@ -157,12 +156,7 @@ public sealed class KernelProfile
         (Types is not null && Types.TryGetSize(type, out size))
         || _inferredOffsets.TryGetValue($"sizeof {type}", out size);
 
-    private static ulong Number(string key, string text)
-    {
-        bool hex = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
-        bool whole = hex
-            ? ulong.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong value)
-            : ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
-        return whole ? value : throw new VmiException(VmiErrorCode.InvalidArgument, $"'{text}' is no number for the key '{key}'.", key);
-    }
+    private static ulong Number(string key, string text) => ConfigurationKeys.TryNumber(text, out ulong value)
+        ? value
+        : throw new VmiException(VmiErrorCode.InvalidArgument, $"'{text}' is no number for the key '{key}'.", key);
 }

@@ -68,15 +68,9 @@ internal static class ScriptReport
 
     private static string EventOf(EventProbe probe)
     {
-        string? parameter = probe.Address is { } address ? TextOf(address) : probe.Name ?? probe.Number?.ToString(CultureInfo.InvariantCulture);
+        string? parameter = probe.Address?.ToString() ?? probe.Name ?? probe.Number?.ToString(CultureInfo.InvariantCulture);
         return parameter is null ? probe.EventName : $"{probe.EventName}({parameter})";
     }
-
-    private static string TextOf(AddressOperand address) =>
-        address.Symbol is null ? $"0x{address.Offset:x}"
-        : address.Offset == 0 ? address.Symbol
-        : address.Offset > long.MaxValue ? $"{address.Symbol}-0x{0 - address.Offset:x}"
-        : $"{address.Symbol}+0x{address.Offset:x}";
 
     // No iterator: one keeps a struct of the Engine's, and its type then can't be loaded where PowerShell looks for cmdlets.
     private static IEnumerable<string> LeftOpen(VmiScript script) =>

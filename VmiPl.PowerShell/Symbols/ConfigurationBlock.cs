@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using VmiPl.Memory;
 using VmiPl.Symbols;
 
 namespace VmiPl.Commands.Symbols;
@@ -13,25 +12,22 @@ internal static class ConfigurationBlock
     public static string Of(KernelProfile profile)
     {
         StringBuilder text = new("Configuration{\n");
+        ulong? dispatcher = null;
         foreach (ProfileEntry entry in profile.Entries)
         {
-            if (entry.Key == Head)
-                Line(text, entry.Key, Hex(entry.Value));
-            else if (entry.Key != Dispatcher)
-                Line(text, entry.Key, entry.Value.ToString(CultureInfo.InvariantCulture));
+            if (entry.Key == Dispatcher)
+                dispatcher = entry.Value;
+            else
+                Line(text, entry.Key, entry.Key == Head ? Hex(entry.Value) : entry.Value.ToString(CultureInfo.InvariantCulture));
         }
-        Syscalls(text, profile);
+        if (dispatcher is { } address)
+            Syscalls(text, address, is64Bit: profile.PointerSize == 8);
         return text.Append('}').ToString();
     }
 
-    /// <summary>The entry code itself: there the number is still in the register that the calling program put it in, whatever
-    /// the kernel passes on to its dispatching function.</summary>
-    private static void Syscalls(StringBuilder text, KernelProfile profile)
+    private static void Syscalls(StringBuilder text, ulong dispatcher, bool is64Bit)
     {
-        bool is64Bit = profile.PointerSize == 8;
-        if (!profile.TryGetSymbol(is64Bit ? "entry_SYSCALL_64" : "entry_INT80_32", out GuestVirtualAddress entry))
-            return;
-        Line(text, Dispatcher, Hex(entry.Value));
+        Line(text, Dispatcher, Hex(dispatcher));
         Line(text, "SyscallNumberLocation", is64Bit ? "RAX" : "EAX");
         if (!is64Bit)
             Line(text, "SyscallInterruptNumber", "128");

@@ -103,12 +103,7 @@ internal sealed class BodyCompiler
         RegisterOperand operand = statement.Register;
         if (!_operands.Check(operand))
             return;
-        int schema = Schema(index => new RegisterSchema
-        {
-            Index = index, ProbeId = _context.Probe.Id, Label = _context.Probe.Label, Event = _context.Probe.EventName, Probe = "ReadRegister",
-            Output = statement.Output, Register = operand.Name,
-            PageDirectoryMask = operand.Register == GuestRegister.Cr3 ? PageTableWalker.RootMask(_context.Kernel.Mode) : 0,
-        });
+        int schema = Schema("ReadRegister", statement.Output, new RegisterSchema { Register = operand.Name, PageDirectoryMask = operand.Register == GuestRegister.Cr3 ? PageTableWalker.RootMask(_context.Kernel.Mode) : 0 });
         LoadRegister(operand);
         _context.Need(RegisterSchema.Size);
         Code.Store(R6, 0, 0, 8);
@@ -136,10 +131,7 @@ internal sealed class BodyCompiler
     /// <summary>Reads at the address in R7 and hands out what could be read.</summary>
     private void ReadBytes(string probe, int size, Output output)
     {
-        int schema = Schema(index => new MemorySchema
-        {
-            Index = index, ProbeId = _context.Probe.Id, Label = _context.Probe.Label, Event = _context.Probe.EventName, Probe = probe, Output = output,
-        });
+        int schema = Schema(probe, output, new MemorySchema());
         int whole = Code.NewLabel();
         _context.Need(MemorySchema.HeaderSize + size);
         _context.Access(Helper.ReadVirtual, MemorySchema.HeaderSize, size, nothing: 0);
@@ -176,31 +168,23 @@ internal sealed class BodyCompiler
         {
             return;
         }
-        int schema = Schema(index => new TextSchema
-        {
-            Index = index, ProbeId = _context.Probe.Id, Label = _context.Probe.Label, Event = _context.Probe.EventName, Probe = "ReadString", Output = statement.Output,
-        });
-        int terminated = Code.NewLabel(), cut = Code.NewLabel();
+        int schema = Schema("ReadString", statement.Output, new TextSchema());
+        int decided = Code.NewLabel();
         _context.Need(MemorySchema.HeaderSize + statement.MaxBytes);
         _context.Access(Helper.ReadString, MemorySchema.HeaderSize, statement.MaxBytes, nothing: -1);
         Code.Store(R6, 0, (int)RecordStatus.Whole, 4);
-        Code.JumpIf(Opcode.Jsge, R0, 0, terminated);
+        Code.JumpIf(Opcode.Jsge, R0, 0, decided);
         Code.Do(Opcode.Xor, R0, -1);
         Code.Store(R6, 0, (int)RecordStatus.Cut, 4);
-        Code.JumpIf(Opcode.Jeq, R0, statement.MaxBytes, cut);
+        Code.JumpIf(Opcode.Jeq, R0, statement.MaxBytes, decided);
         Code.Store(R6, 0, (int)RecordStatus.Unreadable, 4);
-        Code.Mark(cut);
-        Code.Mark(terminated);
+        Code.Mark(decided);
         EmitRead(schema, statement.MaxBytes);
     }
 
     private void ReadVmcs(ReadVmcsStatement statement)
     {
-        int schema = Schema(index => new VmcsSchema
-        {
-            Index = index, ProbeId = _context.Probe.Id, Label = _context.Probe.Label, Event = _context.Probe.EventName, Probe = "ReadVMCS", Output = statement.Output,
-            Fields = statement.Fields,
-        });
+        int schema = Schema("ReadVMCS", statement.Output, new VmcsSchema { Fields = statement.Fields });
         int size = VmcsSchema.HeaderSize + 8 * statement.Fields.Length;
         _context.Need(size);
         for (int at = 0; at < size; at += 8)
@@ -235,11 +219,7 @@ internal sealed class BodyCompiler
             return;
         }
         _walks = true;
-        ProcessWalk.Write(_context, Schema(index => new ProcessSchema
-        {
-            Index = index, ProbeId = _context.Probe.Id, Label = _context.Probe.Label, Event = _context.Probe.EventName, Probe = "ProcessList", Output = statement.Output,
-            Fields = statement.Fields,
-        }), statement.Fields);
+        ProcessWalk.Write(_context, Schema("ProcessList", statement.Output, new ProcessSchema { Fields = statement.Fields }), statement.Fields);
     }
 
     // ---- instructions ----
@@ -288,10 +268,7 @@ internal sealed class BodyCompiler
 
     private void Pause()
     {
-        int schema = Schema(index => new PauseSchema
-        {
-            Index = index, ProbeId = _context.Probe.Id, Label = _context.Probe.Label, Event = _context.Probe.EventName, Probe = "Pause", Output = Output.Default,
-        });
+        int schema = Schema("Pause", Output.Default, new PauseSchema());
         Code.Call(Helper.Pause);
         _context.Need(PauseSchema.Size);
         Code.Store(R6, 0, (int)RecordStatus.Whole, 4);
@@ -428,7 +405,7 @@ internal sealed class BodyCompiler
         Code.Mark(wanted);
     }
 
-    private int Schema(Func<int, RecordSchema> make) => _context.Schemas.Add(make);
+    private int Schema(string construct, Output output, RecordSchema schema) => _context.Schemas.Add(_context.Probe, construct, output, schema);
 
     /// <summary>R7 = the register, zero-extended from its own size.</summary>
     private void LoadRegister(RegisterOperand operand)

@@ -10,15 +10,8 @@ namespace VmiPl.Compilation.Lowering;
 internal static class FailureRecord
 {
     /// <summary>The schema of failures of one construct of a body.</summary>
-    public static int Schema(BodyContext context, string construct) => context.Schemas.Add(index => new FailureSchema
-    {
-        Index = index,
-        ProbeId = context.Probe.Id,
-        Label = context.Probe.Label,
-        Event = context.Probe.EventName,
-        Probe = construct,
-        Output = Output.Default,
-    });
+    public static int Schema(BodyContext context, string construct) =>
+        context.Schemas.Add(context.Probe, construct, Output.Default, new FailureSchema());
 
     /// <summary>Hands out a failure at the address in R7.</summary>
     public static void Emit(BodyContext context, int schema, RecordStatus status, int size)

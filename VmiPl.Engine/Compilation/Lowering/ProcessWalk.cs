@@ -193,20 +193,8 @@ internal static class ProcessWalk
     }
 
     /// <summary>First and last byte (exclusive) of a task that the walk looks at.</summary>
-    private static (int First, int End) Window(TaskLayout layout, int pointer)
-    {
-        ReadOnlySpan<(int Offset, int Size)> members =
-        [
-            (layout.Tasks, pointer), (layout.Pid, 4), (layout.Tgid, 4), (layout.Comm, TaskLayout.CommLength), (layout.Mm, pointer), (layout.Flags, 4),
-        ];
-        int first = int.MaxValue, end = 0;
-        foreach ((int offset, int size) in members)
-        {
-            if (offset == TaskLayout.Missing)
-                continue;
-            first = Math.Min(first, offset);
-            end = Math.Max(end, offset + size);
-        }
-        return (first, end);
-    }
+    private static (int First, int End) Window(TaskLayout layout, int pointer) => TaskLayout.Window(
+    [
+        (layout.Tasks, pointer), (layout.Pid, 4), (layout.Tgid, 4), (layout.Comm, TaskLayout.CommLength), (layout.Mm, pointer), (layout.Flags, 4),
+    ]);
 }

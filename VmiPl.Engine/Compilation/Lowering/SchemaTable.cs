@@ -1,4 +1,5 @@
 using VmiPl.Compilation.Records;
+using VmiPl.Language.Model;
 
 namespace VmiPl.Compilation.Lowering;
 
@@ -13,11 +14,11 @@ internal sealed class SchemaTable(int firstIndex)
     /// <summary>The number behind the last one.</summary>
     public int Count => firstIndex + _added.Count;
 
-    /// <summary>Adds the schema that <paramref name="make"/> makes for the next number; returns that number.</summary>
-    public int Add(Func<int, RecordSchema> make)
+    /// <summary>Adds the schema of a data probe, filter or instruction <paramref name="construct"/> of an event probe; returns its number.</summary>
+    public int Add(EventProbe probe, string construct, Output output, RecordSchema schema)
     {
-        RecordSchema schema = make(Count);
-        _added.Add(schema);
-        return schema.Index;
+        int index = Count;
+        _added.Add(schema with { Index = index, ProbeId = probe.Id, Label = probe.Label, Event = probe.EventName, Probe = construct, Output = output });
+        return index;
     }
 }

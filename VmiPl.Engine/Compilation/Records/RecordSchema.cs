@@ -8,17 +8,17 @@ namespace VmiPl.Compilation.Records;
 public abstract record RecordSchema
 {
     /// <summary>Number in the session.</summary>
-    public required int Index { get; init; }
+    public int Index { get; init; }
     /// <summary>The event probe's id.</summary>
-    public required int ProbeId { get; init; }
+    public int ProbeId { get; init; }
     /// <summary>The event probe's label, or null.</summary>
     public string? Label { get; init; }
     /// <summary>The event's name: <c>ExecuteAt</c>.</summary>
-    public required string Event { get; init; }
+    public string Event { get; init; } = "";
     /// <summary>The data probe's name: <c>ReadRegister</c>.</summary>
-    public required string Probe { get; init; }
+    public string Probe { get; init; } = "";
     /// <summary>Where the records go.</summary>
-    public required Output Output { get; init; }
+    public Output Output { get; init; } = Output.Default;
 }
 
 /// <summary>u32 status, u32 unused, u64 value.</summary>

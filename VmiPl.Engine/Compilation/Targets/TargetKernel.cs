@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using VmiPl.Errors;
 using VmiPl.Language.Model;
 using VmiPl.Language.Tables;
@@ -101,15 +100,8 @@ internal sealed class TargetKernel
         return (address, (name is null ? null : RegisterTable.Find(name)) ?? accumulator);
     }
 
-    private static ulong? Number(ImmutableArray<ConfigurationKey> configuration, string key)
-    {
-        string? text = Value(configuration, key);
-        if (text is null)
-            return null;
-        bool hex = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
-        return ulong.TryParse(hex ? text.AsSpan(2) : text, hex ? NumberStyles.AllowHexSpecifier : NumberStyles.None,
-            CultureInfo.InvariantCulture, out ulong value) ? value : null;
-    }
+    private static ulong? Number(ImmutableArray<ConfigurationKey> configuration, string key) =>
+        Value(configuration, key) is { } text && ConfigurationKeys.TryNumber(text, out ulong value) ? value : null;
 
     private static string? Value(ImmutableArray<ConfigurationKey> configuration, string key) =>
         configuration.FirstOrDefault(entry => entry.Key.Equals(key, StringComparison.OrdinalIgnoreCase))?.Value;

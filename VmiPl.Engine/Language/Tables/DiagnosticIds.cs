@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Reflection;
 
 namespace VmiPl.Language.Tables;
 
@@ -89,11 +88,7 @@ public static class DiagnosticIds
 #pragma warning restore CS1591
 
     /// <summary>All of them, by number.</summary>
-    public static ImmutableArray<DiagnosticDescriptor> All { get; } =
-    [
-        .. typeof(DiagnosticIds).GetFields(BindingFlags.Public | BindingFlags.Static)
-            .Select(field => field.GetValue(null)).OfType<DiagnosticDescriptor>().OrderBy(descriptor => descriptor.Id, StringComparer.Ordinal),
-    ];
+    public static ImmutableArray<DiagnosticDescriptor> All { get; } = DiagnosticDescriptor.AllOf(typeof(DiagnosticIds));
 
     private static DiagnosticDescriptor Error(string id, string format) => new(id, DiagnosticSeverity.Error, format);
 
