@@ -44,6 +44,9 @@ public sealed record VmiLimits
     /// <summary>Page-table entries visited by one walk over an address range.</summary>
     public int MaxPageTableEntries { get; init; } = 16 * 1024 * 1024;
 
+    /// <summary>Addresses noted for one descriptor table (Linux has about four).</summary>
+    public int MaxTableAliases { get; init; } = 4096;
+
     /// <summary>Bytes that one read command hands out.</summary>
     public int MaxReadBytes { get; init; } = 256 * 1024 * 1024;
 

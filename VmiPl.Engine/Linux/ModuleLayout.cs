@@ -9,7 +9,7 @@ namespace VmiPl.Linux;
 internal sealed class ModuleLayout
 {
     private readonly int _memory, _memorySize, _memoryCount, _memoryBase, _memoryLength;
-    private readonly int _coreBase, _coreSize, _initSize, _dataSize;
+    private readonly int _coreBase, _coreSize, _coreText, _initSize, _dataSize;
 
     private ModuleLayout(KernelProfile profile, ulong head, int list, int name)
     {
@@ -23,6 +23,7 @@ internal sealed class ModuleLayout
         _memoryCount = MemoryCount(profile, _memorySize);
         _coreBase = TaskLayout.Find(profile, "module", "core_layout.base", "module_core");
         _coreSize = TaskLayout.Find(profile, "module", "core_layout.size", "core_size");
+        _coreText = TaskLayout.Find(profile, "module", "core_layout.text_size", "core_text_size");
         _initSize = TaskLayout.Find(profile, "module", "init_layout.size", "init_size");
         _dataSize = TaskLayout.Find(profile, "module", "data_layout.size");
     }
@@ -60,6 +61,13 @@ internal sealed class ModuleLayout
         return (Pointer(kernel, module, _coreBase),
             (ulong)UInt32(kernel, module, _coreSize) + UInt32(kernel, module, _initSize) + UInt32(kernel, module, _dataSize));
     }
+
+    /// <summary>Base and bytes of the code that stays after the module's init function has run; zeros where they cannot be read.</summary>
+    public (ulong Start, uint Length) Text(AddressSpace kernel, ulong module) =>
+        _memory != TaskLayout.Missing && _memoryBase != TaskLayout.Missing && _memoryLength != TaskLayout.Missing
+            // MOD_TEXT is the first kind.
+            ? (Pointer(kernel, module, _memory + _memoryBase), UInt32(kernel, module, _memory + _memoryLength))
+            : (Pointer(kernel, module, _coreBase), UInt32(kernel, module, _coreText));
 
     private static int MemoryCount(KernelProfile profile, int size)
     {

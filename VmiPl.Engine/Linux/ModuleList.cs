@@ -31,14 +31,22 @@ internal static class ModuleList
             ulong module = node.Value - (ulong)layout.List;
             if (!kernel.TryReadPointer(node, out GuestVirtualAddress next))
                 throw new VmiException(VmiErrorCode.GuestDataInvalid, $"The guest's module list leads to 0x{node.Value:x}, which cannot be read.", machine);
-            int length = kernel.ReadString(new GuestVirtualAddress(module + (ulong)layout.Name), name, out _);
             bool shown = !kernel.TryReadUInt32(new GuestVirtualAddress(module), out uint state) || state != Unformed;
             if (shown)
-            {
-                (ulong start, ulong size) = layout.Extent(kernel, module);
-                yield return new Found(new VmiModule(machine, Encoding.UTF8.GetString(name, 0, length), start, size), module);
-            }
+                yield return At(layout, kernel, module, machine, name);
             node = next;
         }
+    }
+
+    /// <summary>The module whose <c>struct module</c> lies at an address, listed or not. What cannot be read of it is empty or 0. Throws
+    /// <c>ProfileIncomplete</c>.</summary>
+    public static Found At(KernelProfile profile, AddressSpace kernel, string machine, ulong module) =>
+        At(ModuleLayout.From(profile), kernel, module, machine, new byte[MaxName]);
+
+    private static Found At(ModuleLayout layout, AddressSpace kernel, ulong module, string machine, byte[] name)
+    {
+        int length = kernel.ReadString(new GuestVirtualAddress(module + (ulong)layout.Name), name, out _);
+        (ulong start, ulong size) = layout.Extent(kernel, module);
+        return new Found(new VmiModule(machine, Encoding.UTF8.GetString(name, 0, length), start, size), module);
     }
 }

@@ -29,7 +29,9 @@ internal static class ModuleSymbols
         return symbols.Count == 0 ? profile.Symbols : new JoinedSymbolTable(profile.Symbols, symbols);
     }
 
-    private static void Read(KernelProfile profile, AddressSpace kernel, ModuleList.Found found, List<VmiSymbol> symbols, VmiLimits limits)
+    /// <summary>Adds the symbols of one module to <paramref name="symbols"/>; false where this kernel does not tell where they are, or has not
+    /// set them up yet. Throws <c>LimitExceeded</c>.</summary>
+    public static bool Read(KernelProfile profile, AddressSpace kernel, ModuleList.Found found, List<VmiSymbol> symbols, VmiLimits limits)
     {
         int member = TaskLayout.Find(profile, "module", "kallsyms"), table = TaskLayout.Find(profile, "mod_kallsyms", "symtab");
         int count = TaskLayout.Find(profile, "mod_kallsyms", "num_symtab"), names = TaskLayout.Find(profile, "mod_kallsyms", "strtab");
@@ -39,7 +41,7 @@ internal static class ModuleSymbols
             || !kernel.TryReadPointer(at + (ulong)table, out GuestVirtualAddress symbolTable)
             || !kernel.TryReadPointer(at + (ulong)names, out GuestVirtualAddress nameTable)
             || !kernel.TryReadUInt32(at + (ulong)count, out uint number))
-            return;
+            return false;
         if (number > (uint)(limits.MaxSymbols - symbols.Count))
             throw new VmiException(VmiErrorCode.LimitExceeded, $"The modules' symbols were cut after {symbols.Count}.", found.Module.Machine);
 
@@ -65,6 +67,7 @@ internal static class ModuleSymbols
             letter = exported.Contains((text, value)) ? char.ToUpperInvariant(letter) : char.ToLowerInvariant(letter);
             symbols.Add(new VmiSymbol(text, value, letter, found.Module.Name));
         }
+        return true;
     }
 
     private static byte[] ReadLetters(AddressSpace kernel, GuestVirtualAddress at, int types, int number)

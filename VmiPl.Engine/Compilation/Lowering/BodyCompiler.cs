@@ -103,7 +103,7 @@ internal sealed class BodyCompiler
         RegisterOperand operand = statement.Register;
         if (!_operands.Check(operand))
             return;
-        int schema = Schema("ReadRegister", statement.Output, new RegisterSchema { Register = operand.Name, PageDirectoryMask = operand.Register == GuestRegister.Cr3 ? PageTableWalker.RootMask(_context.Kernel.Mode) : 0 });
+        int schema = Schema("ReadRegister", statement.Output, new RegisterSchema { Register = operand.Name, PageDirectoryMask = operand.Register == GuestRegister.Cr3 ? _context.Kernel.PageDirectoryMask : 0 });
         LoadRegister(operand);
         _context.Need(RegisterSchema.Size);
         Code.Store(R6, 0, 0, 8);
@@ -300,8 +300,8 @@ internal sealed class BodyCompiler
         Code.Mark(behind);
     }
 
-    /// <summary>CR3 carries a process-context id and flags beside the page table's address: a value without any is compared with the address alone,
-    /// so that a PGDP can be given.</summary>
+    /// <summary>CR3 carries a process-context id and flags beside the page table's address, and which half of an isolated table is in use: a value
+    /// without any is compared with the process's page directory, so that a PGDP can be given.</summary>
     private void FilterRegister(RegisterHasValueFilter filter, int behind)
     {
         int bits = filter.Register.Bits == 32 || _context.PointerSize == 4 ? 32 : 64;
@@ -309,7 +309,7 @@ internal sealed class BodyCompiler
             return;
         LoadRegister(filter.Register);
         ulong value = bits == 32 ? (uint)filter.Value : filter.Value;
-        ulong mask = PageTableWalker.RootMask(_context.Kernel.Mode);
+        ulong mask = _context.Kernel.PageDirectoryMask;
         if (filter.Register.Register == GuestRegister.Cr3 && (value & ~mask) == 0)
         {
             Code.Move(R1, mask);

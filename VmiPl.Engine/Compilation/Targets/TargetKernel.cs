@@ -27,6 +27,10 @@ internal sealed class TargetKernel
 
     public VmiLimits Limits { get; }
 
+    /// <summary>The mask that makes a process's page directory, as its record has it, of a CR3 value: the tables' address without the bit that
+    /// chooses the user half where page tables are isolated.</summary>
+    public ulong PageDirectoryMask { get; private init; }
+
     /// <summary>The guest, or null.</summary>
     public LinuxGuest? Guest { get; private init; }
 
@@ -65,6 +69,7 @@ internal sealed class TargetKernel
         {
             Guest = guest,
             Root = profile.Location.Root.Value,
+            PageDirectoryMask = PageTableWalker.RootMask(profile.Location.Mode) & ~(PageTableIsolation.IsOn(guest) ? PageTableIsolation.UserTable : 0),
             Tasks = tasks,
             TasksProblem = problem,
             Paths = PathLayout.From(profile),
@@ -78,9 +83,11 @@ internal sealed class TargetKernel
     {
         bool is32Bit = Number(script.Configuration, "ProcessListHead") is { } head && head <= uint.MaxValue;
         int pointer = is32Bit ? 4 : 8;
-        return new TargetKernel(pointer, is32Bit ? PagingMode.Pae : PagingMode.FourLevel, VmiLimits.Default)
+        PagingMode mode = is32Bit ? PagingMode.Pae : PagingMode.FourLevel;
+        return new TargetKernel(pointer, mode, VmiLimits.Default)
         {
             Root = 0x1000,
+            PageDirectoryMask = PageTableWalker.RootMask(mode),
             Tasks = TypicalLayout.Tasks(pointer),
             Paths = TypicalLayout.Paths(pointer),
             CurrentTask = new CurrentTask(0x1000, 0x2000),
