@@ -11,6 +11,7 @@ internal static unsafe partial class NativeFile
     private const long TmpfsMagic = 0x01021994;   // linux/magic.h
     private const int LinkBytes = 4096 + 64;      // PATH_MAX and " (deleted)"
     private const int SeekData = 3;               // linux/fs.h
+    private const int OwnerOnly = 0x180;          // 0600
     private const int FileTypeMask = 0xF000, RegularFile = 0x8000;
 
     /// <summary>Opens a file without ever waiting for it (a name may lead to a FIFO). Null with the error number where it
@@ -23,6 +24,26 @@ internal static unsafe partial class NativeFile
             fd = LibC.open(name, flags, default);
         error = fd < 0 ? LibC.errno : 0;
         return fd < 0 ? null : new SafeFileHandle(fd, ownsHandle: true);
+    }
+
+    /// <summary>Opens a file to read and write, made with mode 0600 where it is not there, emptied where <paramref name="replace"/> says so; without
+    /// ever waiting for it. Null with the error number where that can't be done.</summary>
+    public static SafeFileHandle? TryOpenOrCreate(string path, bool replace, out int error)
+    {
+        int flags = LibC.O_RDWR | LibC.O_CREAT | LibC.O_NONBLOCK | LibC.O_CLOEXEC | LibC.O_NOCTTY | (replace ? LibC.O_TRUNC : 0);
+        int fd;
+        fixed (byte* name = Terminated(path))
+            fd = LibC.open(name, flags, (mode_t)OwnerOnly);
+        error = fd < 0 ? LibC.errno : 0;
+        return fd < 0 ? null : new SafeFileHandle(fd, ownsHandle: true);
+    }
+
+    /// <summary>Gives a file to another user. False with the error number.</summary>
+    public static bool TryGiveTo(string path, uint user, uint group, out int error)
+    {
+        fixed (byte* name = Terminated(path))
+            error = LibC.chown(name, user, group) == 0 ? 0 : LibC.errno;
+        return error == 0;
     }
 
     /// <summary>Opens a file for reading if it is a regular one. Null with the error number where it can't be opened, or with
@@ -101,6 +122,13 @@ internal static unsafe partial class NativeFile
             if (held)
                 file.DangerousRelease();
         }
+    }
+
+    /// <summary>Writes at the file's own position, which its other holders share. Says nothing where that fails.</summary>
+    public static void WriteOn(SafeFileHandle file, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* from = bytes)
+            _ = LibC.write((int)file.DangerousGetHandle(), from, (size_t)bytes.Length);
     }
 
     /// <summary>Whether a mapping of the file stays readable whatever its other users do: it is in memory (a page of it can
