@@ -42,6 +42,9 @@ public enum VmiErrorCode
     InvalidArgument,
     /// <summary>The operation does not apply to this kind of machine (for example, resuming a dump).</summary>
     NotSupported,
+    /// <summary>The guardian, the small program that frees the guest should this process die, could not be found or started, or
+    /// has ended.</summary>
+    GuardianUnavailable,
     /// <summary>A file could not be read or written, or the disk is full.</summary>
     FileFailure,
 }

@@ -15,6 +15,11 @@ public abstract class MonitorBase : IMachineMonitor
     /// <inheritdoc/>
     public abstract string Description { get; }
 
+    /// <summary>How another program reaches this monitor: <c>qmp ADDRESS</c>, <c>hmp ADDRESS</c> (see
+    /// <see cref="CommandLine.MonitorEndpoint.ForAnotherProgram"/>), or <c>run PROGRAM ARGUMENT…</c>, to which a line of the
+    /// human monitor is added as the last argument. Throws <c>MonitorUnavailable</c> where a host's name has no address.</summary>
+    internal abstract IReadOnlyList<string> ForAnotherProgram();
+
     /// <inheritdoc/>
     public virtual MachineState QueryState() => RunState.FromText(HumanCommand("info status"));
 

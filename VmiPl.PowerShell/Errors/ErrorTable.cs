@@ -46,6 +46,8 @@ public static class ErrorTable
             "See the help of the command for the forms that it takes."),
         [VmiErrorCode.NotSupported] = Entry(VmiErrorCode.NotSupported, ErrorCategory.InvalidOperation,
             "The command does not apply to this kind of machine."),
+        [VmiErrorCode.GuardianUnavailable] = Entry(VmiErrorCode.GuardianUnavailable, ErrorCategory.ResourceUnavailable,
+            "Probes run only where the guest is freed should PowerShell die. Check that native/vmi-guardian of the module is there and may be executed, and that nothing ends it."),
         [VmiErrorCode.FileFailure] = Entry(VmiErrorCode.FileFailure, ErrorCategory.WriteError,
             "Check the path, its permissions and the free space."),
     };

@@ -1,4 +1,7 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using VmiPl.Errors;
 
 namespace VmiPl.Machines.CommandLine;
 
@@ -19,6 +22,24 @@ internal sealed record MonitorEndpoint(MonitorKind Kind, string? Path = null, st
     public override string ToString() => Path
         ?? (Host is not null ? string.Create(CultureInfo.InvariantCulture, $"{Host}:{Port}")
             : string.Create(CultureInfo.InvariantCulture, $"fd:{FileNumber}"));
+
+    /// <summary>The endpoint as words for a program that resolves no names and has another working directory: the kind
+    /// (<c>qmp</c>, <c>hmp</c>) and an absolute path, <c>@NAME</c>, <c>ADDRESS:PORT</c> or <c>[ADDRESS]:PORT</c>. Throws
+    /// <c>MonitorUnavailable</c> where the host's name has no address.</summary>
+    public IReadOnlyList<string> ForAnotherProgram()
+    {
+        string kind = Kind == MonitorKind.Qmp ? "qmp" : "hmp";
+        if (Path is not null)
+            return [kind, Path.StartsWith('@') ? Path : System.IO.Path.GetFullPath(Path)];
+        try
+        {
+            return [kind, new IPEndPoint(Dns.GetHostAddresses(Host ?? "")[0], Port).ToString()];
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException or IndexOutOfRangeException)
+        {
+            throw new VmiException(VmiErrorCode.MonitorUnavailable, $"The monitor's host '{Host}' has no address: {e.Message}", ToString(), e);
+        }
+    }
 
     /// <summary>The endpoint of a <c>-qmp</c> or <c>-monitor</c> value (<c>unix:PATH,server=on</c>, <c>tcp:HOST:PORT,server</c>);
     /// null for one that nobody can connect to (stdio, none, client mode, telnet).</summary>

@@ -25,6 +25,9 @@ public sealed class HumanMonitor : MonitorBase
     public override string Description => _link.Endpoint.ToString();
 
     /// <inheritdoc/>
+    internal override IReadOnlyList<string> ForAnotherProgram() => _link.Endpoint.ForAnotherProgram();
+
+    /// <inheritdoc/>
     public override string HumanCommand(string command)
     {
         if (command.AsSpan().IndexOfAnyInRange('\0', '\x1f') >= 0)

@@ -27,9 +27,15 @@ public sealed class VirshMonitor : MonitorBase
     /// <inheritdoc/>
     public override string Description => $"virsh {Domain}";
 
+    private string[] Virsh => _uri is null ? ["--quiet"] : ["--quiet", "--connect", _uri];
+
+    private string[] Human => ["qemu-monitor-command", "--hmp", "--domain", Domain, "--cmd"];
+
     /// <inheritdoc/>
-    public override string HumanCommand(string command) =>
-        Run("qemu-monitor-command", "--hmp", "--domain", Domain, "--cmd", command).ReplaceLineEndings("\n");
+    internal override IReadOnlyList<string> ForAnotherProgram() => ["run", "virsh", .. Virsh, .. Human];
+
+    /// <inheritdoc/>
+    public override string HumanCommand(string command) => Run([.. Human, command]).ReplaceLineEndings("\n");
 
     /// <summary>Runs a QMP command given as JSON and gives its answer as JSON, <c>{"return":…}</c> or <c>{"error":…}</c>.</summary>
     public string QmpCommand(string json) => Run("qemu-monitor-command", "--domain", Domain, "--cmd", json);
@@ -52,13 +58,7 @@ public sealed class VirshMonitor : MonitorBase
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
         };
         start.Environment["LC_ALL"] = "C";
-        start.ArgumentList.Add("--quiet");
-        if (_uri is not null)
-        {
-            start.ArgumentList.Add("--connect");
-            start.ArgumentList.Add(_uri);
-        }
-        foreach (string argument in arguments)
+        foreach (string argument in (string[])[.. Virsh, .. arguments])
             start.ArgumentList.Add(argument);
         lock (_lock)
             return Run(start);

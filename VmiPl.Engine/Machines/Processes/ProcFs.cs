@@ -46,6 +46,17 @@ internal static class ProcFs
     /// <summary>Where a link of a process points, or null with the error number.</summary>
     public static string? Link(int processId, string name, out int error) => NativeFile.ReadLink(PathOf(processId, name), out error);
 
+    /// <summary>The user that a process works as; null where it is gone.</summary>
+    public static uint? UserId(int processId)
+    {
+        // Not the owner of /proc/PID: that is root where the process has changed its user after its start.
+        const string Label = "\nUid:\t";   // real, effective, saved and file system's
+        string text = ReadText(processId, "status", out _) ?? "";
+        int start = text.IndexOf(Label, StringComparison.Ordinal);
+        string[] ids = start < 0 ? [] : text[(start + Label.Length)..].Split('\n')[0].Split('\t');
+        return ids.Length == 4 && uint.TryParse(ids[1], NumberStyles.None, CultureInfo.InvariantCulture, out uint id) ? id : null;
+    }
+
     /// <summary>The open files of a process: number and what it is. Empty where they can't be seen.</summary>
     public static IEnumerable<(int Number, string Target)> OpenFiles(int processId)
     {

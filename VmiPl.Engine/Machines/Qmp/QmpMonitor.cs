@@ -18,6 +18,9 @@ public sealed class QmpMonitor : MonitorBase
     public override string Description => _connection.Endpoint.ToString();
 
     /// <inheritdoc/>
+    internal override IReadOnlyList<string> ForAnotherProgram() => _connection.Endpoint.ForAnotherProgram();
+
+    /// <inheritdoc/>
     public override MachineState QueryState() => RunState.FromName(QmpProtocol.TextOf(Execute("query-status"), "status"));
 
     /// <inheritdoc/>
