@@ -1,3 +1,4 @@
+using System.Globalization;
 using VmiPl.Symbols;
 
 namespace VmiPl.Probes.Placement;
@@ -41,7 +42,12 @@ internal sealed class FunctionStarts
 
     public ulong this[int index] => _addresses[index];
 
-    public string NameOf(int index) => _names[index];
+    /// <summary>What stands at an address in the function with that index.</summary>
+    public string NameOf(int index, ulong address)
+    {
+        ulong offset = address - _addresses[index];
+        return offset == 0 ? _names[index] : string.Create(CultureInfo.InvariantCulture, $"{_names[index]}+0x{offset:x}");
+    }
 
     /// <summary>The last start that is not above an address; −1 where there is none.</summary>
     public int IndexOf(ulong address)

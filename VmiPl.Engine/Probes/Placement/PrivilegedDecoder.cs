@@ -1,4 +1,3 @@
-using System.Globalization;
 using Iced.Intel;
 using VmiPl.Language.Model;
 
@@ -40,7 +39,7 @@ internal sealed class PrivilegedDecoder(TextPiece text, FunctionStarts functions
         InstructionPlace Place(ulong address) => new()
         {
             Address = address, Length = ImmediateMsr.Length, Kind = PrivilegedWrite.Msr, Source = ValueSource.Register, Bits = 64,
-            Module = module, Name = NameAt(function, address),
+            Module = module, Name = functions.NameOf(function, address),
         };
 
         InstructionPlace? Describe(in Instruction instruction, ulong address)
@@ -87,10 +86,4 @@ internal sealed class PrivilegedDecoder(TextPiece text, FunctionStarts functions
         Mnemonic.Lmsw => DecodedRegisters.General(instruction.Op0Register),
         _ => null,
     };
-
-    private string NameAt(int function, ulong address)
-    {
-        ulong offset = address - functions[function];
-        return offset == 0 ? functions.NameOf(function) : string.Create(CultureInfo.InvariantCulture, $"{functions.NameOf(function)}+0x{offset:x}");
-    }
 }

@@ -1,3 +1,4 @@
+using VmiPl.Compilation.Sites;
 using VmiPl.Errors;
 using VmiPl.Linux;
 using VmiPl.Memory;
@@ -38,7 +39,7 @@ internal sealed class TextSearch(LinuxGuest guest, PrivilegedWrite kinds, Cancel
         }
         catch (VmiException e) when (e.Code is VmiErrorCode.ProfileIncomplete or VmiErrorCode.GuestDataInvalid or VmiErrorCode.LimitExceeded)
         {
-            _unsearched.Add(new UnsearchedText(null, 0, e.Message));
+            NotSearched(null, 0, e.Message);
         }
     }
 
@@ -50,7 +51,7 @@ internal sealed class TextSearch(LinuxGuest guest, PrivilegedWrite kinds, Cancel
         }
         catch (VmiException e) when (e.Code == VmiErrorCode.ProfileIncomplete)
         {
-            _unsearched.Add(new UnsearchedText(null, module, e.Message));
+            NotSearched(null, module, e.Message);
         }
     }
 
@@ -68,9 +69,9 @@ internal sealed class TextSearch(LinuxGuest guest, PrivilegedWrite kinds, Cancel
             known = false;
         }
         if (!known)
-            _unsearched.Add(new UnsearchedText(found.Module.Name, found.Module.BaseAddress, "its symbols cannot be read: where its functions begin is not known"));
+            NotSearched(found.Module.Name, found.Module.BaseAddress, "its symbols cannot be read: where its functions begin is not known");
         else if (start == 0)
-            _unsearched.Add(new UnsearchedText(found.Module.Name, found.Module.BaseAddress, "where its code lies is not known"));
+            NotSearched(found.Module.Name, found.Module.BaseAddress, "where its code lies is not known");
         else
             Search(found.Module.Name, start, length, symbols);
     }
@@ -80,7 +81,7 @@ internal sealed class TextSearch(LinuxGuest guest, PrivilegedWrite kinds, Cancel
     {
         if (length > (ulong)_bytesLeft || length > int.MaxValue || start + length < start)
         {
-            _unsearched.Add(new UnsearchedText(module, start, $"its code of {length} bytes is more than may be searched"));
+            NotSearched(module, start, $"its code of {length} bytes is more than may be searched");
             return;
         }
         _bytesLeft -= (long)length;
@@ -97,7 +98,7 @@ internal sealed class TextSearch(LinuxGuest guest, PrivilegedWrite kinds, Cancel
         void Gap(ulong from, ulong to)
         {
             if (from < to)
-                _unsearched.Add(new UnsearchedText(module, from, $"{to - from} bytes of its code cannot be read"));
+                NotSearched(module, from, $"{to - from} bytes of its code cannot be read");
         }
     }
 
@@ -117,7 +118,7 @@ internal sealed class TextSearch(LinuxGuest guest, PrivilegedWrite kinds, Cancel
                 last = function;
             }
             if (function < 0 || function != last || address >= decoded)
-                _unsearched.Add(new UnsearchedText(module, address, "what looks like a privileged write cannot be reached by decoding from the start of a function"));
+                NotSearched(module, address, "what looks like a privileged write cannot be reached by decoding from the start of a function", function < 0 ? null : functions.NameOf(function, address));
         }
     }
 
@@ -136,6 +137,9 @@ internal sealed class TextSearch(LinuxGuest guest, PrivilegedWrite kinds, Cancel
         if (first < end)
             yield return (first, end);
     }
+
+    private void NotSearched(string? module, ulong address, string reason, string? name = null) =>
+        _unsearched.Add(new UnsearchedText(module, new NamedAddress(address, name), reason));
 
     private ulong? Symbol(string name) => Profile.TryGetSymbol(name, out GuestVirtualAddress address) ? address.Value : null;
 }
