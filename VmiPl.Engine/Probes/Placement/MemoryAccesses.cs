@@ -22,24 +22,18 @@ public static class MemoryAccesses
         if (instruction.FlowControl is not (FlowControl.Next or FlowControl.ConditionalBranch))
             return null;
         bool? result = false;
-        VcpuMoment after = vcpu;
         var factory = new InstructionInfoFactory();
         InstructionInfo info = factory.GetInfo(instruction);
         foreach (UsedMemory memory in info.GetUsedMemory())
         {
-            (MemoryTouch does, bool isConditional) = TouchOf(memory.Access);
-            if ((does & touch) == 0)
+            (MemoryTouch certain, MemoryTouch possible) = TouchOf(memory.Access);
+            if ((possible & touch) == 0)
                 continue;
-            bool? hit = Hits(instruction, memory, info, mode, after, address, length);
-            // A conditional one may have left all of its operand alone; the last round of a repeated one has been there.
-            if (hit == true && isConditional && !InstructionFacts.Repeats(instruction))
-                hit = null;
-            // One round of a repeated one is known, the others are not.
-            if (hit == false && InstructionFacts.Repeats(instruction))
-                hit = null;
-            if (hit == true)
+            // How often a repeated one ran, if at all, is not known any more.
+            bool? hit = InstructionFacts.Repeats(instruction) ? null : Hits(instruction, memory, info, mode, vcpu, address, length);
+            if (hit == true && (certain & touch) != 0)
                 return true;
-            if (hit is null)
+            if (hit != false)
                 result = null;
         }
         return result;
@@ -73,15 +67,16 @@ public static class MemoryAccesses
         return true;
     }
 
-    private static (MemoryTouch Touch, bool IsConditional) TouchOf(OpAccess access) => access switch
+    /// <summary>What an access does for certain, and what it may do.</summary>
+    private static (MemoryTouch Certain, MemoryTouch Possible) TouchOf(OpAccess access) => access switch
     {
-        OpAccess.Read => (MemoryTouch.Read, false),
-        OpAccess.CondRead => (MemoryTouch.Read, true),
-        OpAccess.Write => (MemoryTouch.Write, false),
-        OpAccess.CondWrite => (MemoryTouch.Write, true),
-        OpAccess.ReadWrite => (MemoryTouch.Read | MemoryTouch.Write, false),
-        OpAccess.ReadCondWrite => (MemoryTouch.Read | MemoryTouch.Write, true),
-        _ => (MemoryTouch.None, false),
+        OpAccess.Read => (MemoryTouch.Read, MemoryTouch.Read),
+        OpAccess.CondRead => (MemoryTouch.None, MemoryTouch.Read),
+        OpAccess.Write => (MemoryTouch.Write, MemoryTouch.Write),
+        OpAccess.CondWrite => (MemoryTouch.None, MemoryTouch.Write),
+        OpAccess.ReadWrite => (MemoryTouch.Read | MemoryTouch.Write, MemoryTouch.Read | MemoryTouch.Write),
+        OpAccess.ReadCondWrite => (MemoryTouch.Read, MemoryTouch.Read | MemoryTouch.Write),
+        _ => (MemoryTouch.None, MemoryTouch.None),
     };
 
     private static bool? Hits(
