@@ -123,9 +123,9 @@ function Install-DebianPackage([string[]] $Packages) {
 # Brings in what the test guests need. Gives what is still missing and what to type, as text; nothing where all is there.
 function Install-Requirement {
     Import-TestGuest
-    $missing = @([VmiPl.TestGuests.GuestRequirements]::Missing())
+    $missing = @([VmiPl.TestGuests.GuestRequirements]::Missing($null, $true))
     $packages = @($missing | ForEach-Object { if ($_ -match '\(Debian: ([a-z0-9.+-]+)\)') { $Matches[1] } })
-    if (Install-DebianPackage $packages) { $missing = @([VmiPl.TestGuests.GuestRequirements]::Missing()) }
+    if (Install-DebianPackage $packages) { $missing = @([VmiPl.TestGuests.GuestRequirements]::Missing($null, $true)) }
     if (-not $missing) { return }
     $how = if ($packages -and (Find-Program 'apt-get')) { "`nType: sudo apt-get install $($packages -join ' ')" }
     elseif ($packages) { "`nInstall them with this system's package manager (Fedora: dnf install qemu-system-x86 gcc glibc-devel xz)." }

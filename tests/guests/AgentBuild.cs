@@ -14,6 +14,9 @@ internal static class AgentBuild
         "-nostdlib", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none,-z,noexecstack",
     ];
 
+    private static IEnumerable<string> Workloads => Sources("agent/").Select(source => source.Name)
+        .Where(name => name.StartsWith("workload", StringComparison.Ordinal) && name.EndsWith(".c", StringComparison.Ordinal));
+
     /// <summary>Folder with <c>init</c> and <c>app</c> for a guest of this architecture.</summary>
     public static string ForGuest(GuestArchitecture architecture)
     {
@@ -21,12 +24,17 @@ internal static class AgentBuild
         return Build(word, (sources, target) =>
         {
             string[] init = ["util.c", "modules.c", "launch.c", "processes.c", "places.c", "disk.c", "snapshot.c",
-                "commands.c", "init.c"];
+                "commands.c", .. Workloads, "init.c"];
             Compile(sources, Path.Combine(target, "init"), [word, .. _freestanding], ["start.c", "text.c", .. init]);
             Compile(sources, Path.Combine(target, "app"), [word, .. _freestanding, $"-Wl,--section-start=.marker=0x{TestGuest.MarkerAddress:x}"],
                 ["start.c", "text.c", "app.c"]);
         });
     }
+
+    /// <summary>The first program of the KVM lab's outer guest.</summary>
+    public static string Lab() => Path.Combine(
+        Build("lab", (sources, target) => Compile(sources, Path.Combine(target, "lab"), ["-m64", .. _freestanding],
+            ["start.c", "text.c", "util.c", "modules.c", "lab.c"])), "lab");
 
     /// <summary>The host's helper that ends a program together with whoever asked for it.</summary>
     public static string Runner() => Path.Combine(
@@ -34,16 +42,23 @@ internal static class AgentBuild
 
     private static string Build(string kind, Action<string, string> compile)
     {
-        var sources = Sources();
-        var key = SHA256.HashData(Encoding.UTF8.GetBytes(
-            string.Concat(sources.Select(s => s.Name + "\0" + s.Text)) + string.Join(' ', _freestanding)));
-        return GuestCache.Once($"agent/{Convert.ToHexStringLower(key)[..16]}{(kind[0] == '-' ? kind : "-" + kind)}", target =>
+        return GuestCache.Once($"agent/{KeyOf("agent/")}{(kind[0] == '-' ? kind : "-" + kind)}", target =>
         {
             var folder = Directory.CreateDirectory(Path.Combine(target, "source")).FullName;
-            foreach (var (name, text) in sources)
-                File.WriteAllText(Path.Combine(folder, name), text);
+            WriteSources("agent/", folder);
             compile(folder, target);
         });
+    }
+
+    /// <summary>A short name of the sources' text and how they are compiled.</summary>
+    internal static string KeyOf(string kind) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+        string.Concat(Sources(kind).Select(s => s.Name + "\0" + s.Text)) + string.Join(' ', _freestanding))))[..16];
+
+    /// <summary>Puts the sources of one kind (<c>agent/</c>, <c>module/</c>) into a folder.</summary>
+    internal static void WriteSources(string kind, string folder)
+    {
+        foreach (var (name, text) in Sources(kind))
+            File.WriteAllText(Path.Combine(folder, name), text);
     }
 
     private static void Compile(string folder, string target, ReadOnlySpan<string> options, ReadOnlySpan<string> sources)
@@ -53,15 +68,15 @@ internal static class AgentBuild
             throw new GuestException($"{compiler} cannot compile the guest's programs (Debian: gcc, libc6-dev): {error.Trim()}");
     }
 
-    private static List<(string Name, string Text)> Sources()
+    private static List<(string Name, string Text)> Sources(string kind)
     {
         var assembly = Assembly.GetExecutingAssembly();
-        return [.. assembly.GetManifestResourceNames().Where(n => n.StartsWith("agent/", StringComparison.Ordinal))
+        return [.. assembly.GetManifestResourceNames().Where(n => n.StartsWith(kind, StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)
             .Select(name =>
             {
                 using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
-                return (name["agent/".Length..], reader.ReadToEnd());
+                return (name[kind.Length..], reader.ReadToEnd());
             })];
     }
 }

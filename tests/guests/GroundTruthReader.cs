@@ -20,7 +20,8 @@ internal static partial class GroundTruthReader
         return new GroundTruth(files, tasks);
     }
 
-    private static Dictionary<string, byte[]> Files(ReadOnlySpan<byte> stream)
+    /// <summary>The files in the stream, by name.</summary>
+    public static Dictionary<string, byte[]> Files(ReadOnlySpan<byte> stream)
     {
         var pieces = new Dictionary<string, MemoryStream>();
         while (true)

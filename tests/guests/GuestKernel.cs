@@ -56,13 +56,20 @@ public sealed record GuestKernel(string Name, string Package, GuestArchitecture 
     {
         if (NamedKernel() is { } named && Architecture == GuestArchitecture.Amd64)
             return named;
-        var folder = GuestCache.Once($"kernels/{Name}", target => DebianPackages.FetchKernel(this, target));
+        var folder = GuestCache.Once(Folder, target => DebianPackages.FetchKernel(this, target));
         var modules = Path.Combine(folder, "modules");
-        return new InstalledKernel(Path.Combine(folder, "vmlinuz"), Directory.Exists(modules) ? modules : null, Architecture);
+        const string Image = "linux-image-";
+        return new InstalledKernel(Path.Combine(folder, "vmlinuz"), Directory.Exists(modules) ? modules : null, Architecture)
+        {
+            Release = File.ReadLines(Path.Combine(folder, "packages"))
+                .FirstOrDefault(line => line.StartsWith(Image, StringComparison.Ordinal))?[Image.Length..],
+        };
     }
 
     /// <summary>Whether it lies in the cache already.</summary>
-    public bool IsInstalled => Directory.Exists(Path.Combine(GuestCache.Root, "kernels", Name));
+    public bool IsInstalled => Directory.Exists(Path.Combine(GuestCache.Root, Folder));
+
+    private string Folder => $"kernels/{Name}-{DebianPackages.Selection}";
 
     internal static InstalledKernel? NamedKernel() =>
         Environment.GetEnvironmentVariable("VMIPL_GUEST_KERNEL") is { Length: > 0 } image

@@ -11,6 +11,15 @@ public enum RamBackend
     SharedFile,
 }
 
+/// <summary>What runs the guest's instructions.</summary>
+public enum GuestAccelerator
+{
+    /// <summary>QEMU's own emulation; no rights needed.</summary>
+    Tcg,
+    /// <summary>The kernel's <c>/dev/kvm</c>, with the host's CPU model in place of <c>max</c>.</summary>
+    Kvm,
+}
+
 /// <summary>The guest's monitor.</summary>
 public enum MonitorKind
 {
@@ -39,6 +48,9 @@ public sealed record GuestOptions
     public int MemoryMiB { get; init; } = 512;
     /// <summary>QEMU's machine type: <c>pc</c> (i440fx) or <c>q35</c>.</summary>
     public string Machine { get; init; } = "pc";
+    /// <summary>What runs it: KVM where <c>VMIPL_ACCELERATOR</c> is <c>kvm</c> (as it is in the <see cref="KvmLab"/>), else TCG.</summary>
+    public GuestAccelerator Accelerator { get; init; } =
+        Environment.GetEnvironmentVariable("VMIPL_ACCELERATOR") == "kvm" ? GuestAccelerator.Kvm : GuestAccelerator.Tcg;
     /// <summary>What backs the RAM.</summary>
     public RamBackend Ram { get; init; } = RamBackend.Private;
     /// <summary>The monitor.</summary>
@@ -57,6 +69,9 @@ public sealed record GuestOptions
     public string QemuArguments { get; init; } = "";
     /// <summary>More modules for the guest to load, separated by spaces, such as <c>virtio_net atkbd</c>.</summary>
     public string Modules { get; init; } = "";
+    /// <summary>Whether it has the module <c>vmipl_test</c>, to be loaded with <c>insmod vmipl_test</c>; needs make and the kernel's
+    /// headers, which are fetched.</summary>
+    public bool TestModule { get; init; }
     /// <summary>The QEMU program; null for <c>VMIPL_QEMU</c>, else <c>qemu-system-x86_64</c> on the PATH.</summary>
     public string? Qemu { get; init; }
     /// <summary>QEMU's <c>-L</c>, for one that lies unpacked somewhere; null for its own.</summary>

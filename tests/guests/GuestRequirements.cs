@@ -7,7 +7,9 @@ public static class GuestRequirements
 {
     /// <summary>What is missing, in words, with Debian's package name; empty if guests can be made. Fetches nothing: a
     /// mirror that cannot be reached shows only when a kernel is asked for.</summary>
-    public static IReadOnlyList<string> Missing(GuestKernel? kernel = null)
+    /// <param name="kernel">The kernel that is wanted; Debian 12's where none is named.</param>
+    /// <param name="testModule">Whether the guest's test module is to be built as well.</param>
+    public static IReadOnlyList<string> Missing(GuestKernel? kernel = null, bool testModule = false)
     {
         kernel ??= GuestKernel.Amd64_6_1;
         var missing = new List<string>();
@@ -15,6 +17,8 @@ public static class GuestRequirements
             missing.Add("an x86-64 host: the guest's programs are compiled with its gcc");
         Need(Environment.GetEnvironmentVariable("VMIPL_QEMU") is { Length: > 0 } qemu ? qemu : "qemu-system-x86_64", "qemu-system-x86");
         Need(Environment.GetEnvironmentVariable("CC") is { Length: > 0 } compiler ? compiler : "gcc", "gcc");
+        if (testModule)
+            Need("make", "make");
         if (!File.Exists("/usr/include/stdio.h"))
             missing.Add("the C library's headers (Debian: libc6-dev)");
         if (kernel.Architecture == GuestArchitecture.Amd64 && GuestKernel.NamedKernel() is { } named)

@@ -19,7 +19,8 @@ internal static class QemuCommand
         if (options.QemuDataFolder is { } data)
             arguments.AddRange(["-L", data]);
         arguments.AddRange([
-            "-accel", Accelerator(), "-cpu", Cpu(options), "-smp", $"{options.Vcpus}", "-m", $"{options.MemoryMiB}",
+            "-accel", options.Accelerator == GuestAccelerator.Kvm ? "kvm" : "tcg", "-cpu", Cpu(options),
+            "-smp", $"{options.Vcpus}", "-m", $"{options.MemoryMiB}",
             "-machine", options.Machine + (options.Ram == RamBackend.Private ? "" : ",memory-backend=ram"),
         ]);
         var size = $"id=ram,size={options.MemoryMiB}M,share=on";
@@ -53,27 +54,8 @@ internal static class QemuCommand
 
     private static string Cpu(GuestOptions options) => options switch
     {
+        { Accelerator: GuestAccelerator.Kvm, CpuModel: "max" } => "host",
         { Kernel.Architecture: GuestArchitecture.I386 } or not { CpuModel: "max" } => options.CpuModel,
         _ => options.CpuModel + (options.FiveLevelPaging ? ",la57=on" : ",la57=off"),
     };
-
-    // A /dev/kvm without SVM or VMX in the CPU's flags is a software one, which boots no distribution kernel in useful time.
-    private static string Accelerator()
-    {
-        var flags = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("flags", StringComparison.Ordinal)) ?? "";
-        return flags.Split(' ').Any(f => f is "svm" or "vmx") && CanOpen("/dev/kvm") ? "kvm" : "tcg";
-    }
-
-    private static bool CanOpen(string path)
-    {
-        try
-        {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite);
-            return true;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
 }

@@ -10,9 +10,13 @@ internal sealed class RunningQemu : IDisposable
     private readonly Process _helper;
     private readonly Task<string> _errors;
 
-    public RunningQemu(string folder, string program, IReadOnlyList<string> arguments)
+    /// <param name="folder">The machine's folder.</param>
+    /// <param name="program">QEMU.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="variables">More of its environment, as <c>NAME=value</c>.</param>
+    public RunningQemu(string folder, string program, IReadOnlyList<string> arguments, params ReadOnlySpan<string> variables)
     {
-        var start = Command.Describe(AgentBuild.Runner(), [folder, program, .. arguments]);
+        var start = Command.Describe(AgentBuild.Runner(), [folder, program, .. arguments], null, variables);
         _helper = Process.Start(start)!;
         _errors = _helper.StandardError.ReadToEndAsync();
         var line = _helper.StandardOutput.ReadLine();

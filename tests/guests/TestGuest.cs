@@ -30,7 +30,8 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
             using (var truth = File.Create(Path.Combine(_folder, "truth")))
                 truth.SetLength(TruthSize);
             Initramfs.Write(Path.Combine(_folder, "initramfs"), kernel,
-                options.Modules.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+                options.Modules.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+                options.TestModule ? [TestModule.For(options.Kernel, kernel)] : []);
             _control = control = new ControlPort(Path.Combine(_folder, "control"));
             _qemu = new RunningQemu(_folder, program, QemuCommand.Arguments(options, kernel, Name, _folder));
         }
@@ -110,7 +111,11 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
     /// <summary>
     /// Sends a command to the agent and returns its answer without the word "done": <c>ping</c>; <c>spin N</c> (N processes
     /// that never leave user mode, one per vCPU) and <c>rest</c> (ends them); <c>start /path</c> (answers the new process's
-    /// id) and <c>stop PID</c>; <c>peek PID ADDRESS COUNT</c> (up to 256 bytes of a process, in hexadecimal).
+    /// id) and <c>stop PID</c>; <c>peek PID ADDRESS COUNT</c> (up to 256 bytes of a process, in hexadecimal). And work of an
+    /// exact amount, answered when it is done (<c>README.md</c> has the facts that each answers): <c>calls N [compat|sysenter]</c>,
+    /// <c>spawn N [parallel K]</c>, <c>sysctl read PATH N</c>, <c>sysctl write PATH VALUE N</c>, <c>faults N</c>, <c>int3 N</c>,
+    /// <c>switches N</c>, <c>msr CPU NUMBER VALUE N</c>, <c>load on|status|off</c>, <c>insmod NAME</c>, <c>rmmod NAME</c> and
+    /// <c>module VERB N [CPU]</c>.
     /// </summary>
     public async Task<string> CommandAsync(string command, CancellationToken cancel = default)
     {
@@ -128,17 +133,38 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
         }
     }
 
+    /// <summary>As <see cref="CommandAsync"/>, for answers of the form <c>name=value name=value</c>: the values by name.</summary>
+    public async Task<IReadOnlyDictionary<string, ulong>> FactsAsync(string command, CancellationToken cancel = default)
+    {
+        var answer = await CommandAsync(command, cancel).ConfigureAwait(false);
+        return answer.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(fact => fact.Split('=')).ToDictionary(
+            fact => fact[0], fact => fact[1].StartsWith("0x", StringComparison.Ordinal)
+                ? Convert.ToUInt64(fact[1], 16) : ulong.Parse(fact[1], System.Globalization.CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>The ids of the processes that the last <c>spawn</c> made, in that order.</summary>
+    public async Task<IReadOnlyList<int>> SpawnedAsync(CancellationToken cancel = default)
+    {
+        var truth = await ReadTruthAsync(await CommandAsync("spawned", cancel).ConfigureAwait(false), cancel).ConfigureAwait(false);
+        return GroundTruthReader.Files(truth).TryGetValue("spawned", out var ids)
+            ? System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(ids).ToArray() : [];
+    }
+
     /// <summary>The guest's own view of itself: its tasks and modules, with <paramref name="full"/> also kallsyms and BTF.
     /// It is taken until two takes in a row show the same tasks.</summary>
     public async Task<GroundTruth> SnapshotAsync(bool full = false, CancellationToken cancel = default)
     {
         var answer = await CommandAsync(full ? "snapshot full" : "snapshot", cancel).ConfigureAwait(false);
-        var size = int.Parse(answer.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
-        var bytes = new byte[size];
+        return GroundTruthReader.Read(await ReadTruthAsync(answer.Split(' ')[0], cancel).ConfigureAwait(false));
+    }
+
+    private async Task<byte[]> ReadTruthAsync(string size, CancellationToken cancel)
+    {
+        var bytes = new byte[int.Parse(size, System.Globalization.CultureInfo.InvariantCulture)];
         var file = File.OpenRead(Path.Combine(_folder, "truth"));
         await using (file.ConfigureAwait(false))
             await file.ReadExactlyAsync(bytes, cancel).ConfigureAwait(false);
-        return GroundTruthReader.Read(bytes);
+        return bytes;
     }
 
     /// <summary>As <see cref="SnapshotAsync"/>, for callers that cannot wait asynchronously.</summary>

@@ -13,6 +13,7 @@ long read_file(const char *path, char *to, word size);
 void write_file(const char *path, const char *text);
 int copy_file(const char *from, const char *to);
 void make_folders(const char *path);
+void make_raw(long port);
 
 /* modules.c: loads the modules that /modules/order lists. */
 void load_modules(void);

@@ -1,21 +1,11 @@
 /* The conversation with the host: one command a line on the second serial port; each is answered by one line,
  * "done …" or "failed …". */
 #include "agent.h"
+#include "workload.h"
 
 static long port;
 static long spinners[64];
 static int spinning;
-
-/* Raw mode: no echo, no translation (struct termios, include/uapi/asm-generic/termbits.h; TCGETS, TCSETS). */
-static void make_raw(void)
-{
-    struct { u32 input, output, control, local; u8 line, special[19]; } settings;
-    SYS_3(ioctl, port, 0x5401, &settings);
-    settings.input = settings.output = settings.local = 0;
-    settings.special[5] = 0;
-    settings.special[6] = 1;
-    SYS_3(ioctl, port, 0x5402, &settings);
-}
 
 static void answer(int result, const char *text)
 {
@@ -110,7 +100,7 @@ static void obey(const char *line)
         end((long)number(line + 5));
     else if (starts(line, "peek "))
         result = peek(line + 5, reply);
-    else if (!same(line, "ping")) {
+    else if (!same(line, "ping") && !workload(line, reply, &result)) {
         put(reply, "unknown command");
         result = -1;
     }
@@ -124,7 +114,7 @@ void serve_commands(void)
     port = SYS_3(open, "/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
     if (port < 0)
         complain("cannot open", "/dev/ttyS1", port);
-    make_raw();
+    make_raw(port);
     answer(0, "ready");
     for (;;) {
         char byte;

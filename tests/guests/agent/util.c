@@ -67,3 +67,14 @@ void make_folders(const char *path)
             SYS_2(mkdir, part, 0755);
         }
 }
+
+/* Raw mode: no echo, no translation (struct termios, include/uapi/asm-generic/termbits.h; TCGETS, TCSETS). */
+void make_raw(long port)
+{
+    struct { u32 input, output, control, local; u8 line, special[19]; } settings;
+    SYS_3(ioctl, port, 0x5401, &settings);
+    settings.input = settings.output = settings.local = 0;
+    settings.special[5] = 0;
+    settings.special[6] = 1;
+    SYS_3(ioctl, port, 0x5402, &settings);
+}
