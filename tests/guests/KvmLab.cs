@@ -16,6 +16,10 @@ public static class KvmLab
     /// <summary>Whether this process runs in the lab.</summary>
     public static bool IsInside => Environment.GetEnvironmentVariable("VMIPL_LAB") == "1";
 
+    /// <summary>What this host lacks for it, in words; empty if it can run. Fetches nothing.</summary>
+    public static IReadOnlyList<string> Missing() => GuestRequirements.Missing(new LabOptions().Kernel) is { Count: > 0 } missing
+        ? missing : LabQemu.Missing() is { } text ? [text] : [];
+
     /// <summary>Runs <paramref name="command"/> (a program of the host's and its arguments) and waits for its end.</summary>
     /// <exception cref="GuestException">Something is missing on this host, the time is up, or the machine ended before the command did:
     /// the message has its console and output.</exception>

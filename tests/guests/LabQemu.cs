@@ -10,17 +10,16 @@ namespace VmiPl.TestGuests;
 internal sealed partial record LabQemu(string Program, IReadOnlyList<string> DataFolders, string? ModuleFolder)
 {
     private const int Oldest = 10;
+    private const string Cached = "qemu/bookworm-backports";
 
     /// <summary>The one that <c>VMIPL_LAB_QEMU</c> names, else this host's if it is new enough, else Debian 12's backport, unpacked
     /// in the cache (13 MB the first time).</summary>
     /// <exception cref="GuestException">There is none, or it does not run here.</exception>
     public static LabQemu Find()
     {
-        var named = Environment.GetEnvironmentVariable("VMIPL_LAB_QEMU");
-        var installed = Command.Find(named is { Length: > 0 } ? named : "qemu-system-x86_64");
-        if (installed is not null && (named is { Length: > 0 } || Version(installed) >= Oldest))
+        if (Installed() is { } installed)
             return new LabQemu(installed, [], null);
-        var folder = GuestCache.Once("qemu/bookworm-backports", target =>
+        var folder = GuestCache.Once(Cached, target =>
         {
             DebianPackages.Fetch(["bookworm-backports"], GuestArchitecture.Amd64, "qemu-system-x86", Parts(), Path.Combine(target, "root"));
             var program = Path.Combine(target, "root/usr/bin/qemu-system-x86_64");
@@ -30,6 +29,19 @@ internal sealed partial record LabQemu(string Program, IReadOnlyList<string> Dat
         var root = Path.Combine(folder, "root/usr");
         return new LabQemu(Path.Combine(root, "bin/qemu-system-x86_64"),
             [Path.Combine(root, "share/qemu"), Path.Combine(root, "share/seabios")], Path.Combine(root, "lib/x86_64-linux-gnu/qemu"));
+    }
+
+    /// <summary>What is missing, in words, where there is none and none can be fetched; null otherwise.</summary>
+    public static string? Missing() =>
+        Installed() is not null || Directory.Exists(Path.Combine(GuestCache.Root, Cached)) ||
+        (AptRoot.Keyring is not null && Command.Find("apt-get") is not null && DebianMirror.Knows("bookworm-backports"))
+            ? null : $"a QEMU of version {Oldest} or newer, installed or named in VMIPL_LAB_QEMU";
+
+    private static string? Installed()
+    {
+        if (Environment.GetEnvironmentVariable("VMIPL_LAB_QEMU") is { Length: > 0 } named)
+            return Command.Find(named) ?? throw new GuestException($"There is no {named}, which VMIPL_LAB_QEMU names.");
+        return Command.Find("qemu-system-x86_64") is { } program && Version(program) >= Oldest ? program : null;
     }
 
     private static int Version(string program) =>

@@ -4,13 +4,15 @@ using VmiPl.Memory;
 using VmiPl.Symbols.Btf;
 using VmiPl.TestGuests;
 using VmiPl.Tests.Compilation;
+using VmiPl.Tests.Guests;
 
 namespace VmiPl.Tests.Linux;
 
 /// <summary>Every configuration of the matrix, read from outside and compared with what the guest says of itself.</summary>
 public sealed class RealGuestTests
 {
-    public static TheoryData<string> Configurations => [.. GuestMatrix.All.Select(configuration => configuration.Name)];
+    public static IEnumerable<TheoryDataRow<string>> Configurations => GuestMatrix.All.Select(configuration =>
+        LabSet.Mark(new TheoryDataRow<string>(configuration.Name), configuration.Options));
 
     [Theory]
     [MemberData(nameof(Configurations))]
