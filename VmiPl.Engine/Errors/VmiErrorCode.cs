@@ -45,6 +45,14 @@ public enum VmiErrorCode
     /// <summary>The guardian, the small program that frees the guest should this process die, could not be found or started, or
     /// has ended.</summary>
     GuardianUnavailable,
+    /// <summary>QEMU's gdbstub, of which it has one, is in use by another client.</summary>
+    StubBusy,
+    /// <summary>The connection to QEMU's gdbstub was there and is gone, while the machine may still run.</summary>
+    StubLost,
+    /// <summary>An event cannot be trapped on this machine, or no more of its kind can be.</summary>
+    TrapRefused,
+    /// <summary>The guest runs another kernel than the one that was looked at: it has booted again.</summary>
+    GuestChanged,
     /// <summary>A file could not be read or written, or the disk is full.</summary>
     FileFailure,
 }

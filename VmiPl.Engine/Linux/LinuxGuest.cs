@@ -118,7 +118,7 @@ public sealed class LinuxGuest
     }
 
     /// <summary>Whether the kernel that the profile describes is still at its place: the first task bears the name that it always has.</summary>
-    private bool IsThere()
+    internal bool IsThere()
     {
         if (!Profile.TryGetSymbol("init_task", out GuestVirtualAddress task) || !Profile.TryGetOffset("task_struct", "comm", out int comm))
             return true;

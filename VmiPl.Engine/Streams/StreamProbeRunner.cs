@@ -38,6 +38,9 @@ public sealed class StreamProbeRunner : IDisposable, ICaptureSink, IKeySink
     /// <see cref="NetworkCapture.Start"/> and <see cref="KeyboardCapture.Start"/> throw.</summary>
     public static StreamProbeRunner Start(VmiMachine machine, StreamProbe probe, StreamSet outputs) => new(machine, probe, outputs);
 
+    /// <summary>Records made so far, lost ones included.</summary>
+    public long Records => Interlocked.Read(ref _sequence);
+
     /// <summary>Ends the capture, undoes what it did to QEMU, and returns when everything captured is in the outputs. Dispose it before them.</summary>
     public void Dispose()
     {

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using VmiPl.Errors;
 using VmiPl.Language.Model;
 using VmiPl.Streams.Files;
@@ -9,9 +10,10 @@ namespace VmiPl.Streams;
 /// <see cref="FullPolicy.Block"/>.</summary>
 public sealed class StreamSet : IDisposable
 {
-    private readonly Dictionary<Output, RecordStream> _byOutput = [];
-    private readonly Dictionary<string, RecordStream> _streams = new(StringComparer.Ordinal);
-    private readonly List<FileOutput> _files = [];
+    private readonly Lock _adding = new();
+    private volatile ImmutableDictionary<Output, RecordStream> _byOutput = ImmutableDictionary<Output, RecordStream>.Empty;
+    private volatile ImmutableList<RecordStream> _streams = [];
+    private volatile ImmutableList<FileOutput> _files = [];
 
     /// <summary>Opens all outputs. <paramref name="records"/> are those that data probes and the keyboard write to,
     /// <paramref name="frames"/> those of <c>CaptureNetwork</c>: a file of these is a pcap file whatever its name. There is always a stream
@@ -44,16 +46,44 @@ public sealed class StreamSet : IDisposable
     public StreamOptions Options { get; }
 
     /// <summary>The streams that can be read, <c>#default</c> first.</summary>
-    public IReadOnlyCollection<RecordStream> Streams => _streams.Values;
+    public IReadOnlyCollection<RecordStream> Streams => _streams;
 
     /// <summary>The files' queues, for their counts: their records are written, not to be read.</summary>
     public IEnumerable<RecordStream> Files => _files.Select(file => file.Queue);
 
     /// <summary>The stream of that name (without <c>#</c>), or null.</summary>
-    public RecordStream? Find(string name) => _streams.GetValueOrDefault(name);
+    public RecordStream? Find(string name) => _streams.Find(stream => stream.Name == name);
+
+    /// <summary>Opens more outputs of data probes; those that are open already stay as they are. Throws as the constructor, and has then opened
+    /// nothing.</summary>
+    public void Add(IEnumerable<Output> records)
+    {
+        lock (_adding)
+        {
+            Output[] fresh = [.. records.Where(output => !_byOutput.ContainsKey(output)).Distinct()];
+            ImmutableList<FileOutput> before = _files;
+            try
+            {
+                foreach (Output output in fresh.Where(output => output.IsFile))
+                    PcapFile.RefuseRecords(PathOf(output), hasFrames: before.Any(file => file.Queue.Name == PathOf(output) && file.IsPcap));
+                foreach (Output output in fresh)
+                    Add(output, []);
+            }
+            catch
+            {
+                foreach (FileOutput file in _files.Except(before))
+                    file.Dispose();
+                _files = before;
+                _byOutput = _byOutput.RemoveRange(fresh);
+                throw;
+            }
+            foreach (FileOutput file in _files.Except(before))
+                file.Start();
+        }
+    }
 
     /// <summary>Gives a record to its output; one that the set was not made with counts as <c>#default</c>. Never throws.</summary>
-    public void Write(Output output, VmiRecord record) => (_byOutput.GetValueOrDefault(output) ?? _streams[Output.DefaultStream]).Write(record);
+    public void Write(Output output, VmiRecord record) => (_byOutput.GetValueOrDefault(output) ?? _streams[0]).Write(record);
 
     /// <summary>Records of one event or stream probe that no reader and no file will ever get.</summary>
     public long LostOf(int probeId) => All.Sum(stream => stream.LostOf(probeId));
@@ -72,7 +102,7 @@ public sealed class StreamSet : IDisposable
     /// <inheritdoc cref="Complete"/>
     public void Dispose() => Complete();
 
-    private IEnumerable<RecordStream> All => _streams.Values.Concat(Files);
+    private IEnumerable<RecordStream> All => _streams.Concat(Files);
 
     private string PathOf(Output output)
     {
@@ -92,7 +122,9 @@ public sealed class StreamSet : IDisposable
             return;
         if (!output.IsFile)
         {
-            _byOutput[output] = _streams[output.Name] = new RecordStream(output.Name, Options);
+            var stream = new RecordStream(output.Name, Options);
+            _streams = _streams.Add(stream);
+            _byOutput = _byOutput.Add(output, stream);
             return;
         }
         // One file may have two names, ./a and a: it is opened once.
@@ -100,9 +132,9 @@ public sealed class StreamSet : IDisposable
         FileOutput? file = _files.Find(f => f.Queue.Name == path);
         if (file is null)
         {
-            file = new FileOutput(path, RecordFormat.For(path, pcaps.Contains(path)), Options, _streams[Output.DefaultStream]);
-            _files.Add(file);
+            file = new FileOutput(path, RecordFormat.For(path, pcaps.Contains(path)), Options, _streams[0]);
+            _files = _files.Add(file);
         }
-        _byOutput[output] = file.Queue;
+        _byOutput = _byOutput.Add(output, file.Queue);
     }
 }

@@ -13,15 +13,18 @@ internal readonly record struct RootCandidate(PagingMode Mode, GuestPhysicalAddr
     private const ulong IsolationBit = 0x1000;
 
     /// <summary>How a vCPU translates addresses at the moment.</summary>
-    public static PagingMode ModeOf(VcpuRegisters registers)
+    public static PagingMode ModeOf(VcpuRegisters registers) => ModeOf(registers.Cr0, registers.Cr4, registers.Efer);
+
+    /// <summary>How a vCPU with these control registers translates addresses.</summary>
+    public static PagingMode ModeOf(ulong cr0, ulong cr4, ulong efer)
     {
-        if ((registers.Cr0 & PagingEnabled) == 0)
+        if ((cr0 & PagingEnabled) == 0)
             return PagingMode.None;
-        if ((registers.Cr4 & Pae) == 0)
+        if ((cr4 & Pae) == 0)
             return PagingMode.Legacy32;
-        if ((registers.Efer & LongModeActive) == 0)
+        if ((efer & LongModeActive) == 0)
             return PagingMode.Pae;
-        return (registers.Cr4 & FiveLevels) != 0 ? PagingMode.FiveLevel : PagingMode.FourLevel;
+        return (cr4 & FiveLevels) != 0 ? PagingMode.FiveLevel : PagingMode.FourLevel;
     }
 
     /// <summary>The tables that the vCPUs use, kernel halves first. Where there is no isolation, the table with the bit

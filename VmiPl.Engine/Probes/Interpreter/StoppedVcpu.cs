@@ -9,14 +9,14 @@ namespace VmiPl.Probes.Interpreter;
 public abstract class StoppedVcpu : IProgramHost
 {
     private readonly VcpuRegisters _registers;
-    private readonly AddressSpace _own;
-    private readonly Dictionary<ulong, AddressSpace> _others = [];
+    private readonly GuestSpaces _spaces;
 
     /// <summary>Makes a place over physical memory, which it does not own, in a vCPU's paging mode.</summary>
     protected StoppedVcpu(VcpuRegisters registers, IGuestMemory memory, PagingMode mode)
     {
         _registers = registers;
-        _own = new AddressSpace(memory, mode, new GuestPhysicalAddress(registers.Cr3));
+        _spaces = new GuestSpaces(memory);
+        _spaces.Enter(mode, registers.Cr3);
     }
 
     /// <inheritdoc/>
@@ -65,17 +65,17 @@ public abstract class StoppedVcpu : IProgramHost
     };
 
     /// <inheritdoc/>
-    public int ReadVirtual(ulong address, ulong root, Span<byte> buffer) => Space(root).Read(new GuestVirtualAddress(address), buffer);
+    public int ReadVirtual(ulong address, ulong root, Span<byte> buffer) => _spaces[root].Read(new GuestVirtualAddress(address), buffer);
 
     /// <inheritdoc/>
-    public int ReadPhysical(ulong address, Span<byte> buffer) => _own.Memory.Read(new GuestPhysicalAddress(address), buffer);
+    public int ReadPhysical(ulong address, Span<byte> buffer) => _spaces.Memory.Read(new GuestPhysicalAddress(address), buffer);
 
     /// <inheritdoc/>
-    public int WriteVirtual(ulong address, ulong root, ReadOnlySpan<byte> bytes) => Space(root).Write(new GuestVirtualAddress(address), bytes);
+    public int WriteVirtual(ulong address, ulong root, ReadOnlySpan<byte> bytes) => _spaces[root].Write(new GuestVirtualAddress(address), bytes);
 
     /// <inheritdoc/>
     public ulong Translate(ulong address, ulong root) =>
-        Space(root).TryTranslate(new GuestVirtualAddress(address), out Translation translation) ? translation.Physical.Value : ulong.MaxValue;
+        _spaces[root].TryTranslate(new GuestVirtualAddress(address), out Translation translation) ? translation.Physical.Value : ulong.MaxValue;
 
     /// <inheritdoc/>
     /// <remarks>There was no exit: the machine was stopped by hand.</remarks>
@@ -94,19 +94,5 @@ public abstract class StoppedVcpu : IProgramHost
     /// <inheritdoc/>
     public virtual void SelectBody(int probe, int body)
     {
-    }
-
-    private AddressSpace Space(ulong root)
-    {
-        if (root == 0)
-            return _own;
-        if (!_others.TryGetValue(root, out AddressSpace? space))
-        {
-            // A program makes up roots as it likes; scripts need one.
-            if (_others.Count >= 16)
-                _others.Clear();
-            _others.Add(root, space = _own.WithRoot(new GuestPhysicalAddress(root)));
-        }
-        return space;
     }
 }

@@ -53,6 +53,9 @@ internal sealed class FileOutput : IDisposable
     /// <summary>What is on its way to the file; its name is the file's path.</summary>
     public RecordStream Queue { get; }
 
+    /// <summary>Whether it takes frames only.</summary>
+    public bool IsPcap => _format is PcapFile;
+
     /// <summary>Begins to write.</summary>
     public void Start() => _writer.Start();
 

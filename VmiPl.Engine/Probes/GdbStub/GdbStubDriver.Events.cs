@@ -1,0 +1,251 @@
+using System.Diagnostics;
+using VmiPl.Compilation.Sites;
+using VmiPl.Errors;
+using VmiPl.Language.Model;
+using VmiPl.Linux;
+using VmiPl.Machines;
+using VmiPl.Probes.Interpreter;
+using VmiPl.Probes.Placement;
+using VmiPl.Streams;
+
+namespace VmiPl.Probes.GdbStub;
+
+/// <summary>What happens while the machine stands still for an event.</summary>
+internal sealed partial class GdbStubDriver
+{
+    private readonly HashSet<StubProbe> _ran = [];
+
+    private void OnStop(bool resume = true)
+    {
+        long start = Stopwatch.GetTimestamp();
+        if (!_connection!.TryTakeStop(out StopReply stop))
+            return;
+        if (stop.HasExited)
+            throw new VmiException(VmiErrorCode.MachineLost, $"Machine '{Machine.Name}' has ended.", Machine.Name);
+        bool wasRunning = _running;
+        _running = false;
+        _vcpu!.BeginStop(DateTime.UtcNow);
+        if (stop.Signal != StopReply.Trap)
+        {
+            // A vCPU may have met a watchpoint just then.
+            OnWatches(reported: -1, null);
+            // Halting the machine for work of our own shows as the same stop as a pause by somebody else. Where it was thought to be paused, it
+            // had been resumed meanwhile.
+            if (!resume && _held)
+                Release();
+            else if (resume && wasRunning)
+                Hold($"The machine was paused by somebody else or by itself ({Machine.State}); probes go on when it does.");
+            AfterPrograms(start);
+            return;
+        }
+        if (_held)
+        {
+            // It was resumed without a word, and has met an event.
+            Release();
+        }
+        Handle(stop);
+        AfterPrograms(start);
+        if (!_held && resume)
+            Go();
+    }
+
+    private void Handle(StopReply stop)
+    {
+        int vcpu = _vcpus!.VcpuOf(stop.Thread);
+        _vcpu!.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+        bool isWatch = OnWatches(vcpu, stop.Watch);
+        if (_vcpu!.Vcpu != vcpu)
+            _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+        // A vCPU that has just met a watchpoint meets a trap at its next instruction when it goes on.
+        if (isWatch || _traps!.At(_vcpu!.InstructionPointer) is not { } point)
+            return;
+        if (!_stepper!.IsRetry(_vcpu))
+            RunUses(point);
+        ApplySelections();
+        StepOver(vcpu);
+    }
+
+    /// <summary>Deals with all vCPUs that have touched what is watched. <paramref name="reported"/> is the one that QEMU names, <paramref name="address"/>
+    /// the watchpoint that it names with it, or null. True where that one has.</summary>
+    private bool OnWatches(int reported, ulong? address)
+    {
+        if (_traps!.Watches.Count == 0)
+            return false;
+        bool isReported = OnWatches(address);
+        for (int vcpu = 0; vcpu < _vcpus!.Count; vcpu++)
+        {
+            if (vcpu == reported)
+                continue;
+            _vcpu!.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+            OnWatches(null);
+        }
+        ApplySelections();
+        return isReported;
+    }
+
+    private bool OnWatches(ulong? address)
+    {
+        bool any = false;
+        if (!_scan!.HasMoved())
+            return false;
+        foreach (TrapPoint point in _traps!.Watches)
+        {
+            bool isNamed = address is { } named && named - point.Place.Address < point.Length;
+            bool? touched = _scan.HasTouched(point, point.Uses.Any(use => use.Trap is WatchTrap { OnRead: false }) ? MemoryTouch.Write : MemoryTouch.Read);
+            if (touched is false || (touched is null && !isNamed))
+                continue;
+            any = true;
+            RunUses(point);
+        }
+        if (any)
+            _scan.Remember();
+        return any;
+    }
+
+    private void RunUses(TrapPoint point)
+    {
+        // A program's choice counts from the next event on, so the uses are those of now.
+        foreach (TrapUse use in point.Uses.ToArray())
+        {
+            if (use.Own is not null)
+                use.Own(_vcpu!);
+            else if (use.Probe is { IsActive: true } probe && IsWanted(probe, use.Trap))
+                RunProgram(probe, WrittenBy(use.Trap));
+        }
+    }
+
+    /// <summary>One instruction writes many model specific registers, of which a probe may want one.</summary>
+    private bool IsWanted(StubProbe probe, Trap trap) =>
+        probe.Placed.Compiled.Site is not MsrSite { Msr: { } wanted } || trap is not ExecuteTrap { Write: { } write } || write.Msr(_vcpu!.Current) is not { } msr || msr == wanted;
+
+    private (GuestRegister, ulong)? WrittenBy(Trap trap)
+    {
+        if (trap is not ExecuteTrap { Write: { } write })
+            return null;
+        GuestRegister? register = write.Kind switch
+        {
+            PrivilegedWrite.Cr0 => GuestRegister.Cr0,
+            PrivilegedWrite.Cr3 => GuestRegister.Cr3,
+            PrivilegedWrite.Cr4 => GuestRegister.Cr4,
+            PrivilegedWrite.Cr8 => GuestRegister.Cr8,
+            _ => null,
+        };
+        return register is { } r && write.NewValue(_vcpu!.Current, _vcpu!.Current(r)) is { } value ? (r, value) : null;
+    }
+
+    private void RunProgram(StubProbe probe, (GuestRegister Register, ulong Value)? written)
+    {
+        _vcpu!.Begin(probe, written);
+        ProgramResult result = probe.Program.Run(_vcpu);
+        if (result.End != ProgramEnd.Finished)
+        {
+            // Compiled programs do not do that; whatever it is, the guest and the other probes go on.
+            _events.Notice($"The program of probe {probe.Id} was ended at instruction {result.Instruction}: {result.End}.", isError: true, probe.Id);
+        }
+        probe.Count(_vcpu.HasActed);
+        _ran.Add(probe);
+    }
+
+    /// <summary>Executes the trapped instruction with the other vCPUs standing still, and deals with what it touches.</summary>
+    private void StepOver(int vcpu)
+    {
+        StopReply? stop = _stepper!.StepOver(vcpu, _vcpus!.ThreadOf(vcpu));
+        if (stop is null)
+            return;
+        if (stop.HasExited)
+            throw new VmiException(VmiErrorCode.MachineLost, $"Machine '{Machine.Name}' has ended.", Machine.Name);
+        if (stop.Signal != StopReply.Trap)
+            Hold($"The machine was paused by somebody else or by itself ({Machine.State}); probes go on when it does.");
+        if (stop.Watch is { } watched)
+        {
+            _vcpu!.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+            OnWatches(watched);
+            ApplySelections();
+        }
+    }
+
+    private void ApplySelections()
+    {
+        if (_vcpu!.Selections.Count == 0)
+            return;
+        foreach ((int id, int body) in _vcpu.Selections)
+        {
+            if (!_probes.TryGetValue(id, out StubProbe? probe) || body >= probe.BodyCount || probe.Body == body)
+                continue;
+            int before = probe.Body;
+            bool wasActive = probe.IsActive;
+            probe.Body = body;
+            if (probe.IsActive == wasActive)
+                continue;
+            try
+            {
+                _traps!.Become(Wanted());
+            }
+            catch (VmiException e) when (e.Code == VmiErrorCode.TrapRefused)
+            {
+                probe.Body = before;
+                _events.Notice($"Probe {id} keeps its body: {e.Message}", isError: true, id);
+            }
+        }
+        _vcpu.ClearSelections();
+    }
+
+    private void AfterPrograms(long start)
+    {
+        ApplySelections();
+        if (_vcpu!.IsPauseWanted)
+            Hold(null);
+        TimeSpan time = Stopwatch.GetElapsedTime(start);
+        foreach (StubProbe probe in _ran)
+            probe.AddTime(time);
+        _ran.Clear();
+    }
+
+    /// <summary>The machine stays as it is until somebody resumes it.</summary>
+    private void Hold(string? notice)
+    {
+        _held = true;
+        _door!.Guard(leavePaused: true);
+        if (notice is not null)
+            _events.Notice(notice, isError: false);
+    }
+
+    private void Release()
+    {
+        _held = false;
+        _door!.Guard(leavePaused: false);
+    }
+
+    /// <summary>Whether somebody has resumed a machine that was paused: then it runs, and nothing was told.</summary>
+    private void WatchResumption()
+    {
+        if (Machine.QueryState() != MachineState.Running)
+            return;
+        Release();
+        _running = true;
+        if (!_inOrder.Any(probe => probe.Placed.Compiled.Site is ResumeSite && probe.IsActive))
+            return;
+        HaltForWork();
+        long start = Stopwatch.GetTimestamp();
+        for (int vcpu = 0; vcpu < _vcpus!.Count; vcpu++)
+        {
+            _vcpu!.BeginStop(DateTime.UtcNow);
+            _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+            foreach (StubProbe probe in _inOrder.Where(probe => probe.Placed.Compiled.Site is ResumeSite && probe.IsActive))
+                RunProgram(probe, written: null);
+        }
+        AfterPrograms(start);
+        if (!_held)
+            Go();
+    }
+
+    /// <summary>Looks, without stopping the machine, whether the kernel for which the probes were placed still runs.</summary>
+    private void WatchKernel()
+    {
+        if (!_guest.IsThere())
+            throw new VmiException(VmiErrorCode.GuestChanged, $"The guest of '{Machine.Name}' has booted again: the places that the probes watched mean nothing now. Start them again.", Machine.Name);
+    }
+
+    private void Emit(StubVcpu vcpu, int schema, ReadOnlySpan<byte> record) =>
+        _events.Record(schema, new RecordOrigin(vcpu.Time, vcpu.Probe!.NextSequence(), Machine.Name, vcpu.Vcpu), record);
+}

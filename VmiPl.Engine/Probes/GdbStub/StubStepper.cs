@@ -1,0 +1,85 @@
+using VmiPl.Errors;
+using VmiPl.Language.Model;
+using VmiPl.Probes.Placement;
+
+namespace VmiPl.Probes.GdbStub;
+
+/// <summary>Gets a vCPU past a trapped instruction while all others stand still, so that none of them can run through a trap that is lifted. An
+/// instruction that faults is executed again by the guest, once the fault is dealt with: that second time is no event. For the driver's
+/// thread.</summary>
+internal sealed class StubStepper(StubConnection connection, StubTraps traps, StubVcpu vcpu, IReadOnlySet<ulong> faultHandlers, bool stepsThroughTraps)
+{
+    // A repeated string instruction is stepped one repetition at a time; the longest that a kernel does in one go is a page or two.
+    private const int MaxRepetitions = 64 * 1024;
+
+    // Threads that wait for their fault to be dealt with; more than a guest has in user code that is probed.
+    private const int MaxRetries = 256;
+
+    private const ulong TrapFlag = 1 << 8, ControlFlowEnforcement = 1 << 23;
+
+    private readonly HashSet<(ulong Rip, ulong Rsp, ulong Cr3)> _retries = [];
+    private bool _stepsThroughTraps = stepsThroughTraps;
+
+    /// <summary>Whether the vCPU executes an instruction again that has faulted; asked once per hit.</summary>
+    public bool IsRetry(StubVcpu at) => _retries.Count > 0 && _retries.Remove(KeyOf(at));
+
+    /// <summary>Executes the instruction that the vCPU stands before, if it is still trapped. Gives the stop behind it, or null where nothing had to be
+    /// executed.</summary>
+    public StopReply? StepOver(int index, string thread)
+    {
+        ulong at = vcpu.InstructionPointer;
+        if (traps.At(at) is not { } point || TrySkip(point))
+            return null;
+        (ulong, ulong, ulong) key = KeyOf(vcpu);
+        bool lift = !_stepsThroughTraps;
+        if (lift)
+            traps.Lift(point);
+        try
+        {
+            for (int repetition = 0; repetition < MaxRepetitions; repetition++)
+            {
+                connection.Resume("vCont;s:" + thread);
+                StopReply stop = connection.WaitForStop();
+                if (stop.HasExited || stop.Signal != StopReply.Trap)
+                    return stop;
+                vcpu.Enter(index, thread);
+                if (faultHandlers.Contains(vcpu.InstructionPointer))
+                {
+                    if (_retries.Count >= MaxRetries)
+                        _retries.Clear();
+                    _retries.Add(key);
+                }
+                if (vcpu.InstructionPointer != at || stop.Watch is not null)
+                    return stop;
+                if (!lift)
+                {
+                    // QEMU's TCG lets a step through a breakpoint since 6.2; an older one does not.
+                    traps.Lift(point);
+                    lift = true;
+                    _stepsThroughTraps = false;
+                }
+            }
+        }
+        finally
+        {
+            if (lift)
+                traps.PutBack(point);
+        }
+        throw new VmiException(VmiErrorCode.LimitExceeded, $"The instruction at {point.Place} does not end.", point.Place.ToString());
+    }
+
+    /// <summary>An instruction that does nothing is passed without being executed, unless somebody in the guest would notice.</summary>
+    private bool TrySkip(TrapPoint point)
+    {
+        if ((vcpu.Current(GuestRegister.Rflags) & TrapFlag) != 0 || (vcpu.Current(GuestRegister.Cr4) & ControlFlowEnforcement) != 0 || point.IsInMemory)
+            return false;
+        Span<byte> code = stackalloc byte[15];
+        code = code[..vcpu.ReadVirtual(point.Place.Address, 0, code)];
+        if (InstructionFacts.Of(code, vcpu.CodeMode) is not { IsNop: true } facts)
+            return false;
+        vcpu.SetInstructionPointer(point.Place.Address + (ulong)facts.Length);
+        return true;
+    }
+
+    private static (ulong, ulong, ulong) KeyOf(StubVcpu at) => (at.InstructionPointer, at.Current(GuestRegister.Rsp), at.Current(GuestRegister.Cr3));
+}
