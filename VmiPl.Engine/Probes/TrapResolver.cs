@@ -70,7 +70,7 @@ internal sealed class TrapResolver(LinuxGuest guest)
             InstructionSearch found = PrivilegedInstructions.Find(guest, Kinds);
             _instructions = found.Places;
             foreach (UnsearchedText text in found.Unsearched)
-                _notes.Add($"Code of {(text.Module is null ? "the kernel" : $"module '{text.Module}'")} could not be searched for privileged instructions: {text.Reason}");
+                _notes.Add($"Code of {(text.Module is null ? "the kernel" : $"module '{text.Module}'")} at {text.Place} could not be searched for privileged instructions: {text.Reason}");
         }
         ImmutableArray<Trap> traps = [.. TrapsAt(probe.Site, _instructions.Value)];
         if (traps.IsEmpty)

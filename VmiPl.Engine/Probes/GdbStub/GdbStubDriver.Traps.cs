@@ -33,7 +33,7 @@ internal sealed partial class GdbStubDriver
         ulong module = vcpu.Current(_moduleEvents!.ModuleRegister);
         InstructionSearch found = PrivilegedInstructions.FindIn(_guest, module, _kinds);
         foreach (UnsearchedText text in found.Unsearched)
-            _events.Notice($"Code of module '{text.Module}' could not be searched for privileged instructions: {text.Reason}", isError: false);
+            _events.Notice($"Code of module '{text.Module}' at {text.Place} could not be searched for privileged instructions: {text.Reason}", isError: false);
         _modules[module] = [.. _inOrder.SelectMany(probe => TrapResolver.TrapsAt(probe.Placed.Compiled.Site, found.Places).Select(trap => new TrapUse(trap, probe, null)))];
         ModulesChanged();
     }
