@@ -124,11 +124,15 @@ internal static unsafe partial class NativeFile
         }
     }
 
-    /// <summary>Writes at the file's own position, which its other holders share. Says nothing where that fails.</summary>
-    public static void WriteOn(SafeFileHandle file, ReadOnlySpan<byte> bytes)
+    /// <summary>Writes at the file's own position, which its other holders share; returns the bytes written, or -1 with the error number.</summary>
+    public static int WriteOn(SafeFileHandle file, ReadOnlySpan<byte> bytes, out int error)
     {
         fixed (byte* from = bytes)
-            _ = LibC.write((int)file.DangerousGetHandle(), from, (size_t)bytes.Length);
+        {
+            int written = (int)LibC.write((int)file.DangerousGetHandle(), from, (size_t)bytes.Length);
+            error = written < 0 ? LibC.errno : 0;
+            return written;
+        }
     }
 
     /// <summary>Whether a mapping of the file stays readable whatever its other users do: it is in memory (a page of it can

@@ -23,6 +23,7 @@ internal sealed class FileOutput : IDisposable
     private readonly ManualResetEventSlim _ending = new();
     private readonly Thread _writer;
     private long _length;
+    private int _taken;
     private bool _isFailing, _hasDebris;
 
     /// <summary>Opens the file and takes its place at the end. <paramref name="notices"/> gets what is to be said about it, and the
@@ -86,13 +87,16 @@ internal sealed class FileOutput : IDisposable
             {
                 while (!TryWrite())
                 {
-                    if (_ending.Wait(RetryEvery))
-                        goto end;
+                    // At the end there is one try more, and no waiting.
+                    if (_ending.IsSet)
+                    {
+                        GiveUp();
+                        return;
+                    }
+                    _ending.Wait(RetryEvery);
                 }
                 Forget();
             }
-        end:
-            GiveUp();
         }
         finally
         {
@@ -121,12 +125,10 @@ internal sealed class FileOutput : IDisposable
     {
         try
         {
-            if (_hasDebris)
-                RandomAccess.SetLength(_file, _length);
-            _hasDebris = _isRegular;
-            RandomAccess.Write(_file, _bytes.WrittenSpan, _length);
-            _hasDebris = false;
-            _length += _bytes.WrittenCount;
+            if (_isRegular)
+                WriteAtEnd();
+            else
+                WriteOn();
             _isFailing = false;
             return true;
         }
@@ -139,8 +141,29 @@ internal sealed class FileOutput : IDisposable
         }
     }
 
+    private void WriteAtEnd()
+    {
+        if (_hasDebris)
+            RandomAccess.SetLength(_file, _length);
+        _hasDebris = true;
+        RandomAccess.Write(_file, _bytes.WrittenSpan, _length);
+        _hasDebris = false;
+        _length += _bytes.WrittenCount;
+    }
+
+    /// <summary>A FIFO, a terminal: what it took it has, so the rest follows later.</summary>
+    private void WriteOn()
+    {
+        while (_taken < _bytes.WrittenCount)
+        {
+            int written = NativeFile.WriteOn(_file, _bytes.WrittenSpan[_taken..], out int error);
+            _taken += written >= 0 ? written : throw new IOException(Errno.Text(error));
+        }
+    }
+
     private void Forget()
     {
+        _taken = 0;
         _bytes.ResetWrittenCount();
         _batch.Clear();
     }
@@ -148,8 +171,6 @@ internal sealed class FileOutput : IDisposable
     /// <summary>The end has come: what could not be written is lost, and the file does not end in the middle of a record.</summary>
     private void GiveUp()
     {
-        if (_bytes.WrittenCount > 0 && TryWrite())
-            Forget();
         foreach (VmiRecord record in _batch)
             Queue.Unread(record);
         while (Queue.TryRead(out VmiRecord record))

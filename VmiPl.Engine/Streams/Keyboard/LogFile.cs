@@ -62,7 +62,7 @@ internal sealed class LogFile : IDisposable
     public void PassOn(ReadOnlySpan<byte> bytes)
     {
         if (_before is not null)
-            NativeFile.WriteOn(_before, bytes);
+            NativeFile.WriteOn(_before, bytes, out _);
     }
 
     /// <summary>Puts the log back where it was; null, or what is wrong. QEMU then closes the pipe.</summary>

@@ -37,7 +37,10 @@ public sealed class PcapReader
         }
         _pending.Write(bytes);
         ReadOnlySpan<byte> all = _pending.WrittenSpan;
-        byte[] rest = all[Consume(all, take)..].ToArray();
+        int used = Consume(all, take);
+        if (used == 0)
+            return;
+        byte[] rest = all[used..].ToArray();
         _pending.ResetWrittenCount();
         _pending.Write(rest);
     }

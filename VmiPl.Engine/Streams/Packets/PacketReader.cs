@@ -19,6 +19,7 @@ public static class PacketReader
             PayloadLength = frame.Length,
             DestinationMac = frame.Length >= AddressBytes ? Mac(frame.AsSpan(0, AddressBytes)) : null,
             SourceMac = frame.Length >= 2 * AddressBytes ? Mac(frame.AsSpan(AddressBytes, AddressBytes)) : null,
+            EtherType = frame.Length >= EthernetHeader ? BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(2 * AddressBytes)) : null,
             Protocol = "Ethernet",
         };
         try
