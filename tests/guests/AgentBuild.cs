@@ -23,7 +23,7 @@ internal static class AgentBuild
         var word = architecture == GuestArchitecture.I386 ? "-m32" : "-m64";
         return Build(word, (sources, target) =>
         {
-            string[] init = ["util.c", "modules.c", "launch.c", "processes.c", "places.c", "disk.c", "snapshot.c",
+            string[] init = ["util.c", "modules.c", "launch.c", "processes.c", "places.c", "disk.c", "snapshot.c", "network.c",
                 "commands.c", .. Workloads, "init.c"];
             Compile(sources, Path.Combine(target, "init"), [word, .. _freestanding], ["start.c", "text.c", .. init]);
             Compile(sources, Path.Combine(target, "app"), [word, .. _freestanding, $"-Wl,--section-start=.marker=0x{TestGuest.MarkerAddress:x}"],

@@ -51,3 +51,6 @@ int snapshot(int full, char *reply);
 
 /* commands.c: reads commands from the control port and answers them, for ever. */
 __attribute__((noreturn)) void serve_commands(void);
+
+/* network.c: "up IFNAME" or "send IFNAME COUNT SIZE". */
+int network(const char *words, char *reply);

@@ -100,6 +100,8 @@ static void obey(const char *line)
         end((long)number(line + 5));
     else if (starts(line, "peek "))
         result = peek(line + 5, reply);
+    else if (starts(line, "net "))
+        result = network(line + 4, reply);
     else if (!same(line, "ping") && !workload(line, reply, &result)) {
         put(reply, "unknown command");
         result = -1;

@@ -14,7 +14,7 @@ enum {
     NR_mkdir = 83, NR_link = 86, NR_unlink = 87, NR_readlink = 89, NR_chmod = 90, NR_setuid = 105, NR_setgid = 106,
     NR_setgroups = 116, NR_pivot_root = 155, NR_prctl = 157, NR_chroot = 161, NR_mount = 165, NR_umount2 = 166,
     NR_sched_setaffinity = 203, NR_getdents64 = 217, NR_exit_group = 231, NR_unshare = 272, NR_pipe2 = 293,
-    NR_finit_module = 313, NR_memfd_create = 319, NR_execveat = 322, NR_setpriority = 141,
+    NR_finit_module = 313, NR_memfd_create = 319, NR_execveat = 322, NR_setpriority = 141, NR_socket = 41, NR_bind = 49,
 };
 
 static inline long syscall6(long number, long a, long b, long c, long d, long e, long f)
@@ -33,7 +33,7 @@ enum {
     NR_mkdir = 39, NR_link = 9, NR_unlink = 10, NR_readlink = 85, NR_chmod = 15, NR_setuid = 213, NR_setgid = 214,
     NR_setgroups = 206, NR_pivot_root = 217, NR_prctl = 172, NR_chroot = 61, NR_mount = 21, NR_umount2 = 52,
     NR_sched_setaffinity = 241, NR_getdents64 = 220, NR_exit_group = 252, NR_unshare = 310, NR_pipe2 = 331,
-    NR_finit_module = 350, NR_memfd_create = 356, NR_execveat = 358, NR_setpriority = 97,
+    NR_finit_module = 350, NR_memfd_create = 356, NR_execveat = 358, NR_setpriority = 97, NR_socket = 359, NR_bind = 361,
 };
 
 /* The sixth argument travels in ebp, which the compiler may want for itself: none of our calls has one. */
