@@ -11,11 +11,12 @@
     Bench  builds and runs the benchmarks.
     Clean  removes what the others made.
     Syscalls  makes the lists of system calls anew from the newest kernel headers that Debian has.
+    Lab    builds, and runs the command in Arguments where /dev/kvm is real (tests/guests/README.md), with this exit code.
     LanguageFiles  makes the help page about_VmiPl_Language and the editors' grammar anew from the language's tables.
 .PARAMETER Configuration
     Release (what is shipped, the default) or Debug.
 .PARAMETER Arguments
-    Handed on: to the test programs (-class NAME, -method NAME …) or to the benchmarks.
+    Handed on: to the test programs (-class NAME, -method NAME …) or to the benchmarks; the lab's command.
 .EXAMPLE
     ./build.ps1 -Task Test
 .EXAMPLE
@@ -23,7 +24,7 @@
 #>
 param(
     [Parameter(Position = 0)]
-    [ValidateSet('Build', 'Test', 'Demo', 'Bench', 'Clean', 'Syscalls', 'LanguageFiles')]
+    [ValidateSet('Build', 'Test', 'Demo', 'Bench', 'Clean', 'Syscalls', 'Lab', 'LanguageFiles')]
     [string] $Task = 'Build',
 
     [ValidateSet('Release', 'Debug')]
@@ -295,6 +296,16 @@ function Invoke-Syscalls {
     finally { [IO.Directory]::Delete($folder, $true) }
 }
 
+# The command may write to the lab's own layer and to out/, which stays.
+function Invoke-Lab {
+    if (-not $Arguments) { Stop-Task 'The lab needs a command, such as: ./build.sh lab ls -l /dev/kvm' }
+    Invoke-Build
+    $missing = Install-Requirement
+    if ($missing) { Stop-Task $missing }
+    Write-Heading 'Lab'
+    exit [VmiPl.TestGuests.KvmLab]::Run($Arguments, (Get-RootPath 'out'))
+}
+
 # Committed, so that a change of the language shows what it changes there; a test compares them with the tables.
 function Invoke-LanguageFiles {
     Invoke-DotnetBuild 'tests/Engine.Tests/Engine.Tests.csproj'
@@ -310,5 +321,6 @@ switch ($Task) {
     'Bench' { Invoke-Bench }
     'Clean' { Invoke-Clean }
     'Syscalls' { Invoke-Syscalls }
+    'Lab' { Invoke-Lab }
     'LanguageFiles' { Invoke-LanguageFiles }
 }

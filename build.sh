@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The front door for a plain shell: finds or makes a PowerShell and passes its words on to build.ps1.
 #
-#   ./build.sh [build|test|demo|bench|clean|syscalls|languagefiles] [arguments]
+#   ./build.sh [build|test|demo|bench|clean|syscalls|lab|languagefiles] [arguments]
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
