@@ -56,7 +56,7 @@ internal static class EngineAccess
     /// <summary>The address of a symbol of the kernel or a module. Throws <c>SymbolNotFound</c>.</summary>
     public static ulong FindSymbol(LinuxGuest guest, string name)
     {
-        if (guest.Profile.TryGetSymbol(name, out GuestVirtualAddress address) || guest.Symbols().TryFind(name, out address))
+        if (guest.TryFindSymbol(name, out GuestVirtualAddress address))
             return address.Value;
         throw new VmiException(VmiErrorCode.SymbolNotFound, $"The kernel of '{guest.Machine.Name}' has no symbol '{name}'.", name);
     }

@@ -66,8 +66,7 @@ internal sealed class OperandChecks(TargetKernel kernel, DiagnosticBag diagnosti
         ulong? address = null;
         if (kernel.Guest is { } guest)
         {
-            // The kernel's own first: its modules are read only for a script that needs them.
-            if (guest.Profile.TryGetSymbol(name, out GuestVirtualAddress found) || (_table ??= guest.Symbols()).TryFind(name, out found))
+            if (guest.TryFindSymbol(name, out GuestVirtualAddress found))
                 address = found.Value;
         }
         _symbols.Add(name, address);
@@ -83,7 +82,7 @@ internal sealed class OperandChecks(TargetKernel kernel, DiagnosticBag diagnosti
 
     private ulong? ReportUnknown(string name, SourceSpan span)
     {
-        string? near = _table is null ? null : NearestName.Hint(name, _table.Enumerate().Select(symbol => symbol.Name));
+        string? near = kernel.Guest is null ? null : NearestName.Hint(name, (_table ??= kernel.Guest.Symbols()).Enumerate().Select(symbol => symbol.Name));
         return Report(CompilationDiagnostics.UnknownSymbol, span, near ?? "guest symbols are case-sensitive; Get-VmiSymbol lists them", name);
     }
 

@@ -42,16 +42,9 @@ internal sealed class SiteResolver(TargetKernel kernel, OperandChecks operands, 
         return site is null ? null : (site, EventRegisters.OfVcpu);
     }
 
-    /// <summary>The largest naturally aligned piece, up to a pointer, that begins at the address: what a debug register can watch.</summary>
-    private WatchSite? Watch(EventProbe probe)
-    {
-        if (operands.Resolve(probe.Address!) is not { } address)
-            return null;
-        int length = kernel.PointerSize;
-        while (address % (ulong)length != 0)
-            length /= 2;
-        return new WatchSite(new NamedAddress(address, NameOf(probe.Address!)), length, probe.Kind == EventKind.MemoryRead);
-    }
+    /// <summary>The byte at the address: every access that covers it is one to that address, and one to what lies beside it is not.</summary>
+    private WatchSite? Watch(EventProbe probe) => operands.Resolve(probe.Address!) is { } address
+        ? new WatchSite(new NamedAddress(address, NameOf(probe.Address!)), 1, probe.Kind == EventKind.MemoryRead) : null;
 
     private static string? NameOf(AddressOperand address) => address.Symbol is null ? null : address.ToString();
 

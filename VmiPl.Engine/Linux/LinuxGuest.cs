@@ -5,6 +5,7 @@ using VmiPl.Linux.Syscalls;
 using VmiPl.Machines;
 using VmiPl.Memory;
 using VmiPl.Symbols;
+using VmiPl.Symbols.Ksymtab;
 
 namespace VmiPl.Linux;
 
@@ -15,6 +16,8 @@ public sealed class LinuxGuest
     private static readonly ConditionalWeakTable<VmiMachine, LinuxGuest> Known = [];
 
     private readonly ConcurrentBag<GuestView> _views = [];
+    private KsymtabTable? _exports;
+    private bool _exportsRead;
 
     /// <summary>Makes a guest of its parts.</summary>
     public LinuxGuest(VmiMachine machine, KernelProfile profile)
@@ -90,6 +93,21 @@ public sealed class LinuxGuest
     {
         using GuestView view = Rent();
         return ModuleSymbols.Join(Profile, view.Kernel, Machine.Name, Machine.Limits);
+    }
+
+    /// <summary>The address of a symbol of the kernel or of a module, or false. A kernel whose kallsyms hold code only tells of data that it exports
+    /// to modules elsewhere, and is asked there last.</summary>
+    public bool TryFindSymbol(string name, out GuestVirtualAddress address)
+    {
+        if (Profile.TryGetSymbol(name, out address) || Symbols().TryFind(name, out address))
+            return true;
+        lock (_views)
+        {
+            if (!_exportsRead && !Profile.Symbols.TryFind("init_task", out _))
+                _exports = KsymtabDecoder.Find(OpenKernelSpace(), Profile.Location, Machine.Limits);
+            _exportsRead = true;
+        }
+        return _exports is not null && _exports.TryFind(name, out address);
     }
 
     /// <summary>The system calls of one kind of programs, as they are now; see <see cref="SyscallTable.Read"/>.</summary>

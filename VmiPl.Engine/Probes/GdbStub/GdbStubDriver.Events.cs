@@ -86,19 +86,20 @@ internal sealed partial class GdbStubDriver
     private bool OnWatches(ulong? address)
     {
         bool any = false;
-        if (!_scan!.HasMoved())
+        // One that nobody names was perhaps dealt with before, and has done nothing since.
+        if (address is null && !_scan!.HasMoved())
             return false;
         foreach (TrapPoint point in _traps!.Watches)
         {
             bool isNamed = address is { } named && named - point.Place.Address < point.Length;
-            bool? touched = _scan.HasTouched(point, point.Uses.Any(use => use.Trap is WatchTrap { OnRead: false }) ? MemoryTouch.Write : MemoryTouch.Read);
+            bool? touched = _scan!.HasTouched(point, point.Uses.Any(use => use.Trap is WatchTrap { OnRead: false }) ? MemoryTouch.Write : MemoryTouch.Read);
             if (touched is false || (touched is null && !isNamed))
                 continue;
             any = true;
             RunUses(point);
         }
         if (any)
-            _scan.Remember();
+            _scan!.Remember();
         return any;
     }
 

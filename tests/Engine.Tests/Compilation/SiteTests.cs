@@ -30,7 +30,7 @@ public sealed class SiteTests
             [
                 new ControlRegisterSite(8), new MsrSite(null), new MsrSite(0xC000_0082), new DescriptorRegisterSite(true), new DescriptorRegisterSite(false),
                 new DescriptorTableSite(true), new DescriptorTableSite(false),
-                new WatchSite(new NamedAddress(place, "f"), 8, true), new WatchSite(new NamedAddress(place + 4, "f+0x4"), 4, false),
+                new WatchSite(new NamedAddress(place, "f"), 1, true), new WatchSite(new NamedAddress(place + 4, "f+0x4"), 1, false),
                 new WatchSite(new NamedAddress(place + 1, "f+0x1"), 1, false),
             ], sites[..10]);
         Assert.Equal([new NamedAddress(place + 0x10, "f+0x10")], Assert.IsType<ExecuteSite>(sites[10]).Places);
