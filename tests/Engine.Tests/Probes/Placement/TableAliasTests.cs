@@ -49,9 +49,19 @@ public sealed class TableAliasTests
         var text = new SyntheticText();
         for (int i = 256; i < 511; i++)
             text.Tables.PutEntry(text.Tables.Root.Value + (ulong)i * 8, text.Tables.Root.Value | 0x63);
-        TableAliasList aliases = TableAliases.Find(text.Open(new VmiLimits { MaxTableAliases = 10 }), text.Image, 16);
-        Assert.True(aliases.Aliases.Length <= 10);
         Assert.NotNull(TableAliases.Find(text.Open(new VmiLimits { MaxPageTableEntries = 100_000 }), text.Image, 16).Problem);
+    }
+
+    [Fact]
+    public void No_more_aliases_than_the_limit_are_noted()
+    {
+        var text = new SyntheticText();
+        text.Tables.MapRun(text.Image + 0x20_0000, SyntheticText.Physical, 0x1000);
+        for (ulong i = 0; i < 20; i++)
+            text.Tables.Map(text.Image + 0x40_0000 + i * 0x1000, SyntheticText.Physical);
+        TableAliasList list = TableAliases.Find(text.Open(new VmiLimits { MaxTableAliases = 10 }), text.Image, 16);
+        Assert.Equal(10, list.Aliases.Length);
+        Assert.NotNull(list.Problem);
     }
 
     [Fact]
