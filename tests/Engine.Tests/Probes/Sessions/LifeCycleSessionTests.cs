@@ -1,0 +1,58 @@
+using VmiPl.Linux;
+using VmiPl.Memory;
+using VmiPl.Streams;
+using VmiPl.TestGuests;
+
+namespace VmiPl.Tests.Probes.Sessions;
+
+/// <summary>Processes that come and go: page tables that are switched to, and exits.</summary>
+public sealed class LifeCycleSessionTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory, MemberData(nameof(SessionGuests.All), MemberType = typeof(SessionGuests))]
+    public async Task Every_exit_is_seen_once_and_every_page_table_is_a_process_or_the_idle_one(string kernel, int vcpus)
+    {
+        int count = SessionGuests.Count(20, 1000);
+        using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, vcpus);
+        using ProbeRun run = ProbeRun.Start(loan.Guest, """
+            CRWrite(3){ ReadRegister(CR3, #cr3) }
+            ExecuteAt(do_exit){ ReadRegister(CR3, #exit) ProcessList(PID, PGDP, #exit) }
+            """);
+        HashSet<ulong> known = [.. Tables(run.Guest)];
+        await loan.Guest.CommandAsync($"spawn {count}", Cancel);
+        known.UnionWith(Tables(run.Guest));
+        List<VmiRecord> exits = run.Stop("exit"), switches = run.Drain("cr3");
+
+        var seen = new List<int>();
+        ulong current = 0;
+        foreach (VmiRecord record in exits)
+        {
+            if (record is RegisterRecord register)
+                current = register.PageDirectory!.Value;
+            else if (record is ProcessRecord { PageDirectory: { } table } process)
+            {
+                known.Add(table);
+                if (table == current)
+                    seen.Add(process.ProcessId!.Value);
+            }
+        }
+        Assert.Equal(await loan.Guest.SpawnedAsync(Cancel), seen);
+        Assert.NotEmpty(switches);
+        Assert.All(switches.Cast<RegisterRecord>(), record => Assert.Contains(record.PageDirectory!.Value, known));
+        Assert.True(switches.Select(record => ((RegisterRecord)record).PageDirectory).Distinct().Count() > 2);
+    }
+
+    /// <summary>Tables of processes, and the kernel's own.</summary>
+    private static IEnumerable<ulong> Tables(LinuxGuest guest)
+    {
+        foreach (VmiProcess process in guest.Processes().Processes)
+        {
+            if (process.PageDirectory is { } table)
+                yield return table;
+        }
+        string name = guest.Profile.PointerSize == 8 ? "init_top_pgt" : "swapper_pg_dir";
+        yield return guest.TryFindSymbol(name, out GuestVirtualAddress own) && guest.OpenKernelSpace().TryTranslate(own, out Translation translation)
+            ? translation.Physical.Value : guest.Profile.Location.Root.Value;
+    }
+}
