@@ -7,6 +7,8 @@ namespace VmiPl.Tests.Guests;
 internal static class LabSet
 {
     public const string Trait = "Lab";
+    /// <summary>Probes on a guest whose vCPUs are KVM's.</summary>
+    public const string Probes = "probes";
     /// <summary>Reading a guest whose vCPUs are KVM's.</summary>
     public const string Reading = "reading";
 

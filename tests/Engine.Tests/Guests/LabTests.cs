@@ -10,7 +10,7 @@ public sealed class LabTests(ITestOutputHelper output)
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData(LabSet.Reading)]
+    [InlineData(LabSet.Probes)]
     public async Task The_set_passes_in_the_lab(string set)
     {
         Need();

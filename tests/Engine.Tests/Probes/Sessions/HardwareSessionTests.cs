@@ -1,0 +1,111 @@
+using System.Buffers.Binary;
+using VmiPl.Errors;
+using VmiPl.Machines;
+using VmiPl.Probes;
+using VmiPl.Streams;
+using VmiPl.TestGuests;
+using VmiPl.Tests.Guests;
+
+namespace VmiPl.Tests.Probes.Sessions;
+
+/// <summary>Probes that the four debug registers are enough for, with nothing written into the guest. These tests run once more in the KVM lab, where
+/// it is a CPU's debug registers that trap.</summary>
+[Trait(LabSet.Trait, LabSet.Probes)]
+public sealed class HardwareSessionTests
+{
+    private static readonly SessionOptions Hardware = ProbeRun.Options() with { TrapKind = TrapKind.Hardware };
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private static Task<GuestLoan> BorrowAsync() => SessionGuests.BorrowAsync(GuestKernel.Amd64_6_1.Name, 1);
+
+    [Fact]
+    public async Task System_calls_and_exits_are_seen_exactly()
+    {
+        const int Total = 200, Processes = 10;
+        using GuestLoan loan = await BorrowAsync();
+        using ProbeRun run = ProbeRun.Start(loan.Guest, """
+            Syscall(lseek){ ReadRegister(RDI, #lseek) ReadRegister(RSI, #lseek) }
+            ExecuteAt(do_exit){ ReadRegister(CR3, #exit) ProcessList(PID, PGDP, #exit) }
+            """, Hardware);
+        await loan.Guest.CommandAsync($"calls {Total}", Cancel);
+        run.Session.Enable(0, enabled: false);
+        run.Drain("exit");
+        await loan.Guest.CommandAsync($"spawn {Processes}", Cancel);
+        List<VmiRecord> exits = run.Stop("exit");
+        ulong[][] seeks = [.. run.Drain("lseek").Cast<RegisterRecord>().Select(record => record.Value).Chunk(2)];
+        for (int process = 0; process < SyscallWorkload.Processes; process++)
+        {
+            Assert.Equal(
+                SyscallWorkload.Of(Total, process, GuestArchitecture.Amd64, SyscallVariant.Native).Where(call => call.Name == "lseek").Select(call => call.Arguments.Take(2)),
+                seeks.Where(call => call[0] == 1000 + (ulong)process));
+        }
+        ulong current = 0;
+        var seen = new List<int>();
+        foreach (VmiRecord record in exits)
+        {
+            if (record is RegisterRecord register)
+                current = register.PageDirectory!.Value;
+            else if (record is ProcessRecord process && process.PageDirectory == current)
+                seen.Add(process.ProcessId!.Value);
+        }
+        Assert.Equal(await loan.Guest.SpawnedAsync(Cancel), seen);
+    }
+
+    [Fact]
+    public async Task Accesses_are_told_apart_and_counted_exactly()
+    {
+        const int Count = 60;
+        using GuestLoan loan = await BorrowAsync();
+        using ProbeRun run = ProbeRun.Start(loan.Guest, """
+            WriteAt(panic_timeout){ ReadMemory(panic_timeout, 4, #write) ValueAtAddressIs(panic_timeout, 30, 4){ ReadRegister(CR3, #hit) } }
+            ReadAt(panic_timeout){ ReadMemory(panic_timeout, 4, #read) }
+            """, Hardware);
+        await loan.Guest.CommandAsync($"sysctl write /proc/sys/kernel/panic 0 {Count}", Cancel);
+        await loan.Guest.CommandAsync($"sysctl read /proc/sys/kernel/panic {Count}", Cancel);
+        Assert.Equal(Enumerable.Range(0, Count), run.Stop("write").Select(Value));
+        Assert.Equal(Enumerable.Repeat(Count - 1, Count), run.Drain("read").Select(Value));
+        Assert.Single(run.Drain("hit"));
+    }
+
+    [Fact]
+    public async Task Exceptions_requests_and_pauses_work_and_the_debug_registers_are_as_before()
+    {
+        using GuestLoan loan = await BorrowAsync();
+        string before = DebugRegisters(loan.Guest);
+        using ProbeRun run = ProbeRun.Start(loan.Guest, """
+            Interrupt(3){ ReadRegister(RIP, #int3) }
+            Interrupt(14){ RegisterHasValue(CR2, 0x20005000){ ReadRegister(CR2, #fault) } }
+            OnExternalRequest(1){ ReadRegister(CR4, #asked) Pause }
+            """, Hardware);
+        await loan.Guest.CommandAsync("int3 20", Cancel);
+        await loan.Guest.CommandAsync("faults 100", Cancel);
+        Assert.Equal(1, run.Session.Request(1));
+        Assert.Equal(MachineState.Paused, run.Machine.QueryState());
+        run.Machine.GetMonitor().Resume();
+        await loan.Guest.CommandAsync("ping", Cancel);
+        Assert.Equal(20, run.Stop("int3").Count);
+        Assert.Single(run.Drain("fault"));
+        Assert.Single(run.Drain("asked"));
+        Assert.Equal(before, DebugRegisters(loan.Guest));
+        Assert.Equal(MachineState.Running, run.Machine.QueryState());
+    }
+
+    [Fact]
+    public async Task More_than_a_cpu_has_is_refused_with_nothing_left_behind()
+    {
+        using GuestLoan loan = await BorrowAsync();
+        Assert.SkipWhen(loan.Guest.Options.Accelerator == GuestAccelerator.Tcg, "An emulated CPU has as many breakpoints as anybody wants; the KVM lab runs this.");
+        VmiException refused = Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, "CRWrite(3){ ReadRegister(CR3, #c) }", Hardware));
+        Assert.Equal(VmiErrorCode.TrapRefused, refused.Code);
+        await loan.Guest.CommandAsync("ping", Cancel);
+    }
+
+    private static int Value(VmiRecord record) => BinaryPrimitives.ReadInt32LittleEndian([.. ((MemoryRecord)record).Bytes]);
+
+    private static string DebugRegisters(TestGuest guest)
+    {
+        using VmiMachine machine = MachineConnector.OpenProcess(guest.ProcessId, VmiLimits.Default);
+        return string.Join('\n', machine.GetMonitor().HumanCommand("info registers -a").Split('\n').Where(line => line.StartsWith("DR", StringComparison.Ordinal)));
+    }
+}
