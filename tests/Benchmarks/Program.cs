@@ -3,7 +3,7 @@ using VmiPl.Benchmarks;
 
 // Prints each figure next to what it is measured against, in one run. Benchmarks do not decide whether tests pass.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-string[] wanted = args.Length == 0 ? ["stream", "list", "attach", "programs", "language"] : args;
+string[] wanted = args.Length == 0 ? ["stream", "list", "attach", "programs", "language", "streams"] : args;
 var report = new Report();
 foreach (string section in wanted)
 {
@@ -24,8 +24,11 @@ foreach (string section in wanted)
         case "language":
             LanguageSection.Run(report);
             break;
+        case "streams":
+            RecordSection.Run(report);
+            break;
         default:
-            Console.Error.WriteLine($"There is no benchmark '{section}'; there are stream, list, attach, programs, language.");
+            Console.Error.WriteLine($"There is no benchmark '{section}'; there are stream, list, attach, programs, language, streams.");
             return 2;
     }
 }

@@ -220,7 +220,7 @@ public sealed class FileOutputTests : IDisposable
             string[] lines = System.IO.File.ReadAllLines(Path.Combine(mount, "a.txt"));
             Assert.All(lines, line => Assert.StartsWith("2026-05-04T12:00:00.0000000Z opens: Syscall", line, StringComparison.Ordinal));
             string[] missing = [.. lines.Where(l => l.EndsWith("are missing here", StringComparison.Ordinal))];
-            Assert.Equal(file.Lost, missing.Sum(l => long.Parse(l.Split(' ')[4], CultureInfo.InvariantCulture)));
+            Assert.Equal(file.Lost, missing.Sum(l => long.Parse(l.Split(' ')[5], CultureInfo.InvariantCulture)));
             Assert.Equal(written, lines.Length - missing.Length + file.Lost);
             Assert.EndsWith("last", lines[^1], StringComparison.Ordinal);
             Assert.Equal(1, notices.Written);
