@@ -88,14 +88,14 @@ public static class PacketReader
             IcmpV6Packet icmp => packet with { Protocol = "ICMPv6", IcmpType = (int)icmp.Type, IcmpCode = icmp.Code },
             _ => packet,
         };
-        return packet with { PayloadLength = layer.PayloadData?.Length ?? layer.PayloadPacket?.BytesSegment.Length ?? 0 };
+        return packet with { PayloadLength = PayloadOf(layer).Length };
     }
 
     private static VmiPacket ReadDns(VmiPacket packet, Packet layer)
     {
-        if ((packet.SourcePort != DnsPort && packet.DestinationPort != DnsPort) || PayloadOf(layer) is not { Length: > 0 } payload)
+        ReadOnlySpan<byte> message = PayloadOf(layer);
+        if ((packet.SourcePort != DnsPort && packet.DestinationPort != DnsPort) || message.IsEmpty)
             return packet;
-        ReadOnlySpan<byte> message = payload;
         if (layer is TcpPacket)
         {
             // A segment need not begin with a message: a length that cannot be one (RFC 1035 §4.2.2) tells.
@@ -111,7 +111,15 @@ public static class PacketReader
         };
     }
 
-    private static byte[]? PayloadOf(Packet layer) => layer.PayloadData ?? layer.PayloadPacket?.Bytes;
+    /// <summary>What lies behind a layer's header. The library's own Bytes and TotalPacketLength go through all layers by recursion: a frame of
+    /// thousands of headers would end this process by its stack.</summary>
+    private static ReadOnlySpan<byte> PayloadOf(Packet layer)
+    {
+        if (layer.PayloadData is { } data)
+            return data;
+        var header = layer.HeaderSegment;
+        return header.Bytes.AsSpan(Math.Min(header.Offset + header.Length, header.BytesLength));
+    }
 
     private static VmiPacket Broken(VmiPacket packet, Exception? e) =>
         packet with { Error = $"The frame breaks off or contradicts itself behind {packet.Protocol}{(e is null ? "" : $" ({e.GetType().Name})")}." };

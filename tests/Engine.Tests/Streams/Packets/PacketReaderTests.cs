@@ -176,8 +176,7 @@ public sealed class PacketReaderTests
         var thread = new Thread(() => (first, second) = (Read(nested), Read(tags)), 256 * 1024);
         thread.Start();
         thread.Join();
-        Assert.Equal((0x0800, nested.Length), (first!.EtherType, first.Length));
-        Assert.Equal((0x8100, tags.Length), (second!.EtherType, second.Length));
-        Console.Error.WriteLine(first.Error + second.Error + second.VlanId);
+        Assert.Equal(("IPv4/4", "1.1.1.1", nested.Length), (first!.Protocol, first.SourceAddress, first.Length));
+        Assert.Equal((9, tags.Length), (second!.VlanId, second.Length));
     }
 }
