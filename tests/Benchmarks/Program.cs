@@ -3,7 +3,7 @@ using VmiPl.Benchmarks;
 
 // Prints each figure next to what it is measured against, in one run. Benchmarks do not decide whether tests pass.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-string[] wanted = args.Length == 0 ? ["stream", "list", "attach", "programs", "language", "streams"] : args;
+string[] wanted = args.Length == 0 ? ["stream", "list", "attach", "programs", "language", "streams", "probes"] : args;
 var report = new Report();
 foreach (string section in wanted)
 {
@@ -27,8 +27,11 @@ foreach (string section in wanted)
         case "streams":
             RecordSection.Run(report);
             break;
+        case "probes":
+            ProbeSection.Run(report);
+            break;
         default:
-            Console.Error.WriteLine($"There is no benchmark '{section}'; there are stream, list, attach, programs, language, streams.");
+            Console.Error.WriteLine($"There is no benchmark '{section}'; there are stream, list, attach, programs, language, streams, probes.");
             return 2;
     }
 }
