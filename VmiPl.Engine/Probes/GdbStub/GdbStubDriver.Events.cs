@@ -59,10 +59,13 @@ internal sealed partial class GdbStubDriver
         // A vCPU that has just met a watchpoint meets a trap at its next instruction when it goes on.
         if (isWatch || _traps!.At(_vcpu!.InstructionPointer) is not { } point)
             return;
-        if (!_stepper!.IsRetry(_vcpu))
-            RunUses(point);
+        bool isRetry = _stepper!.IsRetry(_vcpu);
+        if (!isRetry)
+            RunUses(point, isDone: false);
         ApplySelections();
         StepOver(vcpu);
+        if (!isRetry)
+            RunUses(point, isDone: true);
     }
 
     /// <summary>Deals with all vCPUs that have touched what is watched. <paramref name="reported"/> is the one that QEMU names, <paramref name="address"/>
@@ -96,18 +99,23 @@ internal sealed partial class GdbStubDriver
             if (touched is false || (touched is null && !isNamed))
                 continue;
             any = true;
-            RunUses(point);
+            RunUses(point, isDone: false);
         }
         if (any)
             _scan!.Remember();
         return any;
     }
 
-    private void RunUses(TrapPoint point)
+    /// <summary>Runs what waits for a trap: most before its instruction, and, where <paramref name="isDone"/>, what can see the value that was written
+    /// only behind it.</summary>
+    private void RunUses(TrapPoint point, bool isDone)
     {
         // A program's choice counts from the next event on, so the uses are those of now.
         foreach (TrapUse use in point.Uses.ToArray())
         {
+            InstructionPlace? load = use.Trap is ExecuteTrap { Write: { Kind: PrivilegedWrite.Idtr or PrivilegedWrite.Gdtr } write } ? write : null;
+            if (load is not null != isDone || (load is not null && _vcpu!.InstructionPointer != load.Address + (ulong)load.Length))
+                continue;
             if (use.Own is not null)
                 use.Own(_vcpu!);
             else if (use.Probe is { IsActive: true } probe && IsWanted(probe, use.Trap))
