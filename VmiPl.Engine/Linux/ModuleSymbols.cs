@@ -72,7 +72,7 @@ internal static class ModuleSymbols
 
     private static byte[] ReadLetters(AddressSpace kernel, GuestVirtualAddress at, int types, int number)
     {
-        // Before 5.2 the letter stood in st_info's place in the table itself; such kernels have no BTF and do not come here.
+        // Before 5.2 the letter stood in st_info's place in the table itself; such kernels have no BTF, their modules' symbols are not found, and they do not come here.
         if (types == TaskLayout.Missing || !kernel.TryReadPointer(at + (ulong)types, out GuestVirtualAddress typeTable))
             return [];
         byte[] letters = new byte[number];

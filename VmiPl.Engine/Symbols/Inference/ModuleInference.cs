@@ -6,7 +6,9 @@ namespace VmiPl.Symbols.Inference;
 /// <summary>Where <c>struct module</c> keeps its list node, its name and what memory the module has.
 /// <para>A module's descriptor lies in the module's own memory: a page-aligned base with a size that encloses the descriptor
 /// itself is <c>core_layout</c> where that memory begins with code (up to 6.3), or the second element of <c>mem[]</c>, the data,
-/// where it does not (from 6.4 on); then the code's stands right before it and the read-only data's right behind.</para></summary>
+/// where it does not (from 6.4 on); then the code's stands right before it and the read-only data's right behind.</para>
+/// <para>Kernels of before 6.4 tell their modules' exports, too; of later ones, whose modules lie in several pieces, the letters in
+/// <c>/proc/kallsyms</c> come from their own types.</para></summary>
 internal static class ModuleInference
 {
     private const int ModuleBytes = 1024, MaxStride = 128, MaxModuleSize = 256 * 1024 * 1024;
@@ -46,6 +48,7 @@ internal static class ModuleInference
             layout.Offset("module_memory.base", 0);
             layout.Offset("module_memory.size", length);
             layout.Offset("sizeof module_memory", stride);
+            ModuleSymbolInference.Infer(reader, bodies, [.. bodies.Select(body => Area(reader, body, own - stride, length))], layout);
         }
         else if (length == size && All(bases.Length, i => IsReadOnly(reader, reader.PointerAt(bodies[i], own))))
         {
@@ -53,8 +56,22 @@ internal static class ModuleInference
             layout.Offset("module.core_layout.size", own + size);
             if (FindLayoutSize(reader, bodies, bases, own) is { } layoutSize)
                 layout.Offset("module.init_layout.size", own + layoutSize + size);
+            (ulong, ulong)[] memory = [.. bodies.Select(body => Area(reader, body, own, size))];
+            // The code comes first, then what else is read-only; each ends with a page, as its protection does.
+            int text = own + size + sizeof(uint);
+            if (text + 2 * sizeof(uint) <= ModuleBytes && All(bodies.Length, i => IsText(UInt32(bodies[i], text), UInt32(bodies[i], text + sizeof(uint)), UInt32(bodies[i], own + size))))
+            {
+                layout.Offset("module.core_layout.text_size", text);
+                ModuleSymbolInference.Infer(reader, bodies, [.. bodies.Select(body => Area(reader, body, own, text - own))], layout);
+            }
+            ModuleExportInference.Infer(reader, bodies, memory, layout);
         }
     }
+
+    private static (ulong Start, ulong Length) Area(KernelReader reader, byte[] body, int at, int sizeAt) =>
+        (reader.PointerAt(body, at), UInt32(body, at + sizeAt));
+
+    private static bool IsText(uint text, uint readOnly, uint all) => (text & 0xFFF) == 0 && text <= readOnly && readOnly <= all;
 
     private static bool Encloses(KernelReader reader, byte[] body, int at, int sizeAt, ulong module)
     {

@@ -23,7 +23,8 @@ public sealed class LayoutInferenceGuestTests
         "mm_struct.pgd", "mm_struct.exe_file", "file.f_path", "path.mnt", "path.dentry", "vfsmount.mnt_root",
         "mount.mnt", "mount.mnt_parent", "mount.mnt_mountpoint", "dentry.d_parent", "dentry.d_name", "dentry.d_hash", "qstr.name",
         "cred.uid", "signal_struct.nr_threads", "signal_struct.thread_head", "pid.level", "pid.numbers", "pid.tasks", "upid.nr", "upid.ns",
-        "sizeof upid", "pid_namespace.idr.idr_rt.xa_head", "xa_node.shift", "xa_node.slots", "module.list", "module.name",
+        "sizeof upid", "pid_namespace.idr.idr_rt.xa_head", "xa_node.shift", "xa_node.slots", "module.list", "module.name", "module.kallsyms",
+        "mod_kallsyms.symtab", "mod_kallsyms.num_symtab", "mod_kallsyms.strtab", "mod_kallsyms.typetab",
         "timekeeper.offs_real", "timekeeper.offs_boot",
     ];
 
