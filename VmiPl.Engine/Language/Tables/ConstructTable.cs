@@ -16,6 +16,11 @@ public static class ConstructTable
     private static readonly ConstructParameter ValueSize =
         new("size", ParameterKind.ValueSize, "Bytes of the value: 1, 2, 4 or 8. Left out: the size of a pointer of the guest. An addition of VmiPl.", IsOptional: true);
 
+    private const string TableWrites =
+        "Seen are writes through every kernel address that leads to the table of a vCPU when the probes start, and through those that the kernel's vmap and vm_map_ram give later; "
+        + "not seen are writes through page table entries that somebody makes in another way, through a process's addresses (text_poke, /dev/mem), by devices, or to a table that is loaded later (see IDTRWrite, GDTRWrite). "
+        + "Under KVM there are no such watchpoints: the probe is refused.";
+
     /// <summary>All of them, in the order in which they are explained.</summary>
     public static ImmutableArray<Construct> All { get; } =
     [
@@ -36,8 +41,9 @@ public static class ConstructTable
             "The instruction has run: the register has its new value."),
         Event("GDTRWrite", "A vCPU loads the global descriptor table's address (lgdt).", "GDTRWrite{\n    ReadRegister(GDTR)\n}", [],
             "The instruction has run: the register has its new value."),
-        Event("IDTWrite", "The memory of the interrupt descriptor table is written.", "IDTWrite{\n    ReadRegister(RIP)\n}", []),
-        Event("GDTWrite", "The memory of the global descriptor table is written.", "GDTWrite{\n    ReadRegister(RIP)\n}", []),
+        Event("IDTWrite", "The memory of the interrupt descriptor table is written.", "IDTWrite{\n    ReadRegister(RIP)\n}", [], TableWrites),
+        Event("GDTWrite", "The memory of the global descriptor table is written.", "GDTWrite{\n    ReadRegister(RIP)\n}", [],
+            TableWrites + " The kernel itself writes this table each time it switches to another task."),
         Event("ReadAt", "An address is read.", "ReadAt(jiffies){\n    ReadRegister(RIP)\n}", [Address("read")],
             "The access has been made, and RIP stands behind it. Under KVM it takes one of a vCPU's four debug registers, as WriteAt does."),
         Event("WriteAt", "An address is written.", "WriteAt(0xffffffff82a00000){\n    ReadRegister(RIP)\n}", [Address("written")],

@@ -1,21 +1,29 @@
 using VmiPl.Compilation.Sites;
 using VmiPl.Errors;
+using VmiPl.Linux;
 using VmiPl.Probes.Placement;
 
 namespace VmiPl.Probes.GdbStub;
 
-/// <summary>What is to be trapped at a moment: what active probes want, in the kernel and in the modules that have come since.</summary>
+/// <summary>What is to be trapped at a moment: what active probes want, in the kernel, in the modules that have come since, and at the addresses at
+/// which descriptor tables were mapped since.</summary>
 internal sealed partial class GdbStubDriver
 {
     // Traps in modules that were loaded since the start, by the address of their struct module.
     private readonly Dictionary<ulong, List<TrapUse>> _modules = [];
+    private const string AliasProblem = "An address at which a descriptor table was just mapped cannot be watched";
+    // Traps that were placed at the start in modules that have gone since.
+    private readonly HashSet<Trap> _gone = [];
+    private AliasTracker? _aliases;
 
     private IEnumerable<TrapUse> Wanted()
     {
         StubProbe[] active = [.. _inOrder.Where(probe => probe.IsActive)];
-        IEnumerable<TrapUse> wanted = active.SelectMany(probe => probe.Placed.Traps.Select(trap => new TrapUse(trap, probe, null)))
+        IEnumerable<TrapUse> wanted = active.SelectMany(probe => probe.Placed.Traps.Except(_gone).Select(trap => new TrapUse(trap, probe, null)))
             .Concat(_modules.Values.SelectMany(uses => uses).Where(use => use.Probe!.IsActive));
-        return _kinds == PrivilegedWrite.None || active.Length == 0 ? wanted : wanted.Concat(ModuleTraps());
+        if (_kinds != PrivilegedWrite.None && active.Length > 0)
+            wanted = wanted.Concat(ModuleTraps());
+        return _aliases is null ? wanted : wanted.Concat(_aliases.Wanted());
     }
 
     /// <summary>Where a kernel tells of modules that come and go. One that has no symbol for these places is searched at the start only.</summary>
@@ -43,19 +51,47 @@ internal sealed partial class GdbStubDriver
     {
         ulong module = vcpu.Current(_moduleEvents!.ModuleRegister);
         _modules.Remove(module);
+        _gone.UnionWith(PlacedIn(module));
         ModulesChanged();
+    }
+
+    /// <summary>The traps of the start in a module's code. What is loaded there next is searched anew.</summary>
+    private IEnumerable<Trap> PlacedIn(ulong module)
+    {
+        ExecuteTrap[] placed = [.. _inOrder.SelectMany(probe => probe.Placed.Traps).OfType<ExecuteTrap>().Where(trap => trap.Write?.Module is not null)];
+        if (placed.Length == 0)
+            return [];
+        (ulong start, uint length) = ModuleLayout.From(_guest.Profile).Text(_guest.OpenKernelSpace(), module);
+        return placed.Where(trap => trap.Place.Address - start < length);
     }
 
     private void ModulesChanged()
     {
         _scan!.Forget();
+        TrapsChanged("A module that was just loaded cannot be watched");
+    }
+
+    /// <summary>What was mapped while the probes were on their way.</summary>
+    private void CatchUp()
+    {
+        if (_aliases?.FindMissed() is not { Count: > 0 } missed)
+            return;
+        HaltForWork();
+        _aliases.Add(missed);
+        TrapsChanged(AliasProblem);
+        if (!_held)
+            Go();
+    }
+
+    private void TrapsChanged(string problem)
+    {
         try
         {
             _traps!.Become(Wanted());
         }
         catch (VmiException e) when (e.Code == VmiErrorCode.TrapRefused)
         {
-            _events.Notice($"A module that was just loaded cannot be watched: {e.Message}", isError: true);
+            _events.Notice($"{problem}: {e.Message}", isError: true);
         }
     }
 }

@@ -69,6 +69,7 @@ internal sealed partial class GdbStubDriver : IProbeDriver
         try
         {
             Open();
+            _aliases = AliasTracker.For(_guest, _inOrder, () => TrapsChanged(AliasProblem), problem => _events.Notice(problem, isError: false));
             _traps!.Become(Wanted());
             if (!_held)
                 Go();
@@ -215,6 +216,7 @@ internal sealed partial class GdbStubDriver : IProbeDriver
         VmiException? reason = null;
         try
         {
+            CatchUp();
             while (!_stopping)
             {
                 if (_connection!.WaitForStop(_signal, Tick))

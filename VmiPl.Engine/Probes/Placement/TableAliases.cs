@@ -10,40 +10,42 @@ namespace VmiPl.Probes.Placement;
 /// of where a kernel keeps what, and an alias that somebody else has made is found, too. Stateless; safe from any thread.</summary>
 public static class TableAliases
 {
-    private const ulong PageSize = 4096;
-
     /// <summary>The aliases of <paramref name="length"/> bytes at <paramref name="table"/>, its own address among them. Never throws for what
     /// the guest's tables say; a search that a bound ends gives what it found, and says so.</summary>
     public static TableAliasList Find(LinuxGuest guest, ulong table, int length)
     {
         AddressSpace kernel = guest.OpenKernelSpace();
-        var pages = new List<(ulong Frame, int Offset, int Length, ulong InPage)>();
-        string? problem = null;
-        for (int offset = 0; offset < length && table + (ulong)offset >= table;)
-        {
-            ulong at = table + (ulong)offset, inPage = at & (PageSize - 1);
-            int piece = (int)Math.Min(PageSize - inPage, (ulong)(length - offset));
-            if (kernel.TryTranslate(new GuestVirtualAddress(at), out Translation translation))
-                pages.Add((translation.Physical.Value - inPage, offset, piece, inPage));
-            else
-                problem ??= $"The table is not mapped at 0x{at:x}.";
-            offset += piece;
-        }
+        List<TablePage> pages = TablePage.Of(kernel, table, length, out string? problem);
+        TableAliasList found = FindAll(guest, kernel, pages);
+        return found with { Problem = found.Problem ?? problem };
+    }
+
+    /// <summary>The aliases of a table's pages. Never throws, as <see cref="Find"/>.</summary>
+    internal static TableAliasList FindAll(LinuxGuest guest, AddressSpace kernel, IReadOnlyCollection<TablePage> pages)
+    {
+        (ulong first, ulong last) = KernelHalf(guest, kernel);
+        return FindIn(guest, kernel, pages, first, last);
+    }
+
+    /// <summary>The aliases of a table's pages among the addresses from <paramref name="first"/> to <paramref name="last"/>. Never throws, as
+    /// <see cref="Find"/>.</summary>
+    internal static TableAliasList FindIn(LinuxGuest guest, AddressSpace kernel, IReadOnlyCollection<TablePage> pages, ulong first, ulong last)
+    {
         var aliases = new List<TableAlias>();
+        string? problem = null;
         try
         {
-            (ulong first, ulong last) = KernelHalf(guest, kernel);
             foreach (VirtualRange range in kernel.Ranges(new GuestVirtualAddress(first), new GuestVirtualAddress(last), guest.Machine.Limits))
             {
-                foreach ((ulong frame, int offset, int piece, ulong inPage) in pages)
+                foreach (TablePage page in pages)
                 {
-                    ulong distance = frame - range.Physical.Value;
-                    if (frame < range.Physical.Value || distance >= range.Length)
+                    ulong distance = page.Frame - range.Physical.Value;
+                    if (page.Frame < range.Physical.Value || distance >= range.Length)
                         continue;
-                    ulong at = range.Start.Value + distance + inPage;
+                    ulong at = range.Start.Value + distance + page.InPage;
                     // The guest may have changed its tables since.
-                    if (kernel.TryTranslate(new GuestVirtualAddress(at), out Translation translation) && translation.Physical.Value == frame + inPage)
-                        aliases.Add(new TableAlias(at, offset, piece, translation.Writable));
+                    if (kernel.TryTranslate(new GuestVirtualAddress(at), out Translation translation) && translation.Physical.Value == page.Frame + page.InPage)
+                        aliases.Add(new TableAlias(at, page.Offset, page.Length, translation.Writable));
                     if (aliases.Count >= guest.Machine.Limits.MaxTableAliases)
                         throw new VmiException(VmiErrorCode.LimitExceeded, $"The guest maps the table more than {aliases.Count} times.", guest.Machine.Name);
                 }

@@ -58,27 +58,38 @@ static int load_tables(u32 count, bool interrupts)
 static int lidt(u32 count) { return load_tables(count, true); }
 static int lgdt(u32 count) { return load_tables(count, false); }
 
-/* ---- entries: each change is one store of a word through an alias of our own, as the kernel's are read-only; the value is
- * changed and put back in turn, so the number of stores must be even ---- */
+/* ---- entries: each change is one store of a word, through an alias of our own, as the kernel's are read-only, or right there
+ * with the protection off; the value is changed and put back in turn, so the number of stores must be even ---- */
 
-static int write_entry(u32 count, unsigned long entry, unsigned long toggled)
+/* The kernel's own function does not let anybody clear WP. */
+static void set_cr0(unsigned long value)
+{
+	asm volatile("mov %0, %%cr0" : : "r" (value) : "memory");
+}
+
+static int write_entry(u32 count, unsigned long entry, unsigned long toggled, bool protected)
 {
 	phys_addr_t where = slow_virt_to_phys((void *)entry);
 	struct page *page = pfn_to_page(where >> PAGE_SHIFT);
 	char *alias;
-	unsigned long *at, flags, old;
+	unsigned long *at, flags, old, cr0;
 	u32 i;
 
 	if (count % 2)
 		return -EINVAL;
-	alias = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
-	if (!alias)
+	alias = protected ? NULL : vmap(&page, 1, VM_MAP, PAGE_KERNEL);
+	if (!protected && !alias)
 		return -ENOMEM;
-	at = (unsigned long *)(alias + offset_in_page(where));
+	at = protected ? (unsigned long *)entry : (unsigned long *)(alias + offset_in_page(where));
 	old = *at;
 	for (i = 0; i < count; i++) {
 		local_irq_save(flags);
+		cr0 = read_cr0();
+		if (protected)
+			set_cr0(cr0 & ~X86_CR0_WP);
 		vmipl_store((unsigned long)at, i % 2 ? old : old ^ toggled);
+		if (protected)
+			set_cr0(cr0);
 		local_irq_restore(flags);
 	}
 	vunmap(alias);
@@ -88,24 +99,30 @@ static int write_entry(u32 count, unsigned long entry, unsigned long toggled)
 }
 
 /* Two bits of the gate's privilege level (DPL): bits 45 and 46, in the second word of four bytes. */
-static int gate(u32 count)
+static int write_gate(u32 count, bool protected)
 {
 	struct desc_ptr table;
 
 	store_idt(&table);
 	if (sizeof(long) == 8)
-		return write_entry(count, table.address + UNUSED_VECTOR * sizeof(gate_desc), (unsigned long)(3ull << 45));
-	return write_entry(count, table.address + UNUSED_VECTOR * sizeof(gate_desc) + 4, 3ul << 13);
+		return write_entry(count, table.address + UNUSED_VECTOR * sizeof(gate_desc), (unsigned long)(3ull << 45), protected);
+	return write_entry(count, table.address + UNUSED_VECTOR * sizeof(gate_desc) + 4, 3ul << 13, protected);
 }
 
+static int gate(u32 count) { return write_gate(count, false); }
+static int gatewp(u32 count) { return write_gate(count, true); }
+
 /* The limit's low bits of a descriptor that is not present. */
-static int descriptor(u32 count)
+static int write_descriptor(u32 count, bool protected)
 {
 	struct desc_ptr table;
 
 	native_store_gdt(&table);
-	return write_entry(count, table.address + UNUSED_DESCRIPTOR * sizeof(struct desc_struct), 0xffff);
+	return write_entry(count, table.address + UNUSED_DESCRIPTOR * sizeof(struct desc_struct), 0xffff, protected);
 }
+
+static int descriptor(u32 count) { return write_descriptor(count, false); }
+static int descriptorwp(u32 count) { return write_descriptor(count, true); }
 
 /* ---- control registers ---- */
 
@@ -193,7 +210,8 @@ static const struct {
 	const char *verb;
 	int (*work)(u32 count);
 } verbs[] = {
-	{ "lidt", lidt }, { "lgdt", lgdt }, { "gate", gate }, { "descriptor", descriptor },
+	{ "lidt", lidt }, { "lgdt", lgdt }, { "gate", gate }, { "gatewp", gatewp },
+	{ "descriptor", descriptor }, { "descriptorwp", descriptorwp },
 	{ "cr0", cr0 }, { "cr3", cr3 }, { "cr4", cr4 }, { "wrmsr", wrmsr_ },
 	{ "kernel-lgdt", kernel_lgdt }, { "kernel-cr0", kernel_cr0 }, { "kernel-cr4", kernel_cr4 },
 };

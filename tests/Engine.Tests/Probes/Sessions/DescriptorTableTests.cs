@@ -1,0 +1,138 @@
+using VmiPl.Streams;
+using VmiPl.TestGuests;
+
+namespace VmiPl.Tests.Probes.Sessions;
+
+/// <summary>Writes to descriptor tables and privileged registers, in an exact number, by a module of real guests.</summary>
+public sealed class DescriptorTableTests
+{
+    private const int Times = 20;
+
+    private static readonly CancellationToken _cancel = TestContext.Current.CancellationToken;
+
+    public static TheoryData<string, int> Guests => new() { { "6.1-amd64", 1 }, { "6.12-amd64", 1 }, { "6.12-amd64", 4 }, { "6.1-i386", 1 }, { "6.1-i386-pae", 4 } };
+
+    /// <summary>Through a mapping that is made for it after the start and taken away again, and through the table's own address.</summary>
+    [Theory]
+    [MemberData(nameof(Guests))]
+    public async Task Every_write_to_a_gate_is_seen_and_nothing_else(string kernel, int vcpus)
+    {
+        await using TestGuest guest = await StartAsync(kernel, vcpus);
+        await guest.CommandAsync("insmod vmipl_test", _cancel);
+        using ProbeRun run = ProbeRun.Start(guest, $"IDTWrite{{ ReadRegister({Rip(kernel)}, #gates) }}");
+        ulong behind = 0;
+        foreach (string work in (string[])["gate", "descriptor", "gatewp", "gate", "descriptorwp", "gate"])
+            behind = await StoresAsync(guest, kernel, work, vcpus - 1);
+        List<VmiRecord> seen = run.Stop("gates");
+        Explain(run);
+        Assert.Equal(Enumerable.Repeat(behind, 4 * Times), seen.Cast<RegisterRecord>().Select(record => record.Value));
+    }
+
+    /// <summary>The kernel writes descriptors for each task that it switches to, so only the module's own are looked at.</summary>
+    [Theory]
+    [MemberData(nameof(Guests))]
+    public async Task Every_write_to_a_descriptor_is_seen(string kernel, int vcpus)
+    {
+        await using TestGuest guest = await StartAsync(kernel, vcpus);
+        await guest.CommandAsync("insmod vmipl_test", _cancel);
+        ulong behind = await StoresAsync(guest, kernel, "descriptor", 0);
+        using ProbeRun run = ProbeRun.Start(guest, $"GDTWrite{{ RegisterHasValue({Rip(kernel)}, 0x{behind:x}){{ ReadRegister({Rip(kernel)}, #descriptors) }} }}");
+        foreach (string work in (string[])["descriptor", "gate", "descriptorwp", "gatewp", "descriptor"])
+            await StoresAsync(guest, kernel, work, vcpus - 1);
+        List<VmiRecord> seen = run.Stop("descriptors");
+        Explain(run);
+        Assert.Equal(3 * Times, seen.Count);
+    }
+
+    /// <summary>In a module that is there at the start or comes later, and once more when it was unloaded and loaded again.</summary>
+    [Theory]
+    [MemberData(nameof(Guests))]
+    public async Task Every_load_of_a_register_is_seen(string kernel, int vcpus)
+    {
+        await using TestGuest guest = await StartAsync(kernel, vcpus);
+        foreach (bool isThere in (bool[])[false, true])
+        {
+            using ProbeRun run = ProbeRun.Start(guest, $$"""
+                IDTRWrite{ ReadRegister({{Rip(kernel)}}, #lidt) ReadRegister(IDTR, #lidt) }
+                GDTRWrite{ ReadRegister({{Rip(kernel)}}, #lgdt) ReadRegister(GDTR, #lgdt) }
+                CRWrite(0){ ReadRegister({{Rip(kernel)}}, #cr0) ReadRegister(CR0, #cr0) }
+                CRWrite(4){ ReadRegister({{Rip(kernel)}}, #cr4) ReadRegister(CR4, #cr4) }
+                """);
+            string[] verbs = ["lidt", "lgdt", "cr0", "cr4"];
+            List<(string Verb, ulong Site, ulong Value)> expected = [];
+            foreach (bool isAgain in (bool[])[false, true])
+            {
+                if (isAgain)
+                    await guest.CommandAsync("rmmod vmipl_test", _cancel);
+                if (isAgain || !isThere)
+                    await guest.CommandAsync("insmod vmipl_test", _cancel);
+                foreach (string verb in verbs)
+                    expected.AddRange(await LoadsAsync(guest, verb, vcpus - 1));
+            }
+            run.Session.Stop();
+            Explain(run);
+            foreach (string verb in verbs)
+                Assert.Equal(expected.Where(load => load.Verb == verb), Loads(run, verb, expected));
+        }
+    }
+
+    /// <summary>Those that a kernel writes all the time, too.</summary>
+    [Theory]
+    [MemberData(nameof(Guests))]
+    public async Task Every_value_is_seen(string kernel, int vcpus)
+    {
+        await using TestGuest guest = await StartAsync(kernel, vcpus);
+        using ProbeRun run = ProbeRun.Start(guest, $$"""
+            CRWrite(3){ ReadRegister({{Rip(kernel)}}, #cr3) ReadRegister(CR3, #cr3) }
+            MSRWrite(0xC0000103){ ReadRegister({{Rip(kernel)}}, #wrmsr) ReadRegister(EAX, #wrmsr) }
+            """);
+        await guest.CommandAsync("insmod vmipl_test", _cancel);
+        List<(string Verb, ulong Site, ulong Value)> expected = [.. await LoadsAsync(guest, "cr3", vcpus - 1)];
+        IReadOnlyDictionary<string, ulong> facts = await guest.FactsAsync($"module wrmsr {Times} {vcpus - 1}", _cancel);
+        for (int i = 0; i < Times; i++)
+            expected.Add(("wrmsr", facts["site"], i + 1 < Times ? facts["first"] + (ulong)i : facts["last"]));
+        run.Session.Stop();
+        Explain(run);
+        foreach (string verb in (string[])["cr3", "wrmsr"])
+            Assert.Equal(expected.Where(load => load.Verb == verb), Loads(run, verb, expected));
+    }
+
+    private static Task<TestGuest> StartAsync(string kernel, int vcpus) => TestGuest.StartAsync(
+        new GuestOptions { Kernel = GuestKernel.All.Single(one => one.Name == kernel), Vcpus = vcpus, Modules = "msr", KernelArguments = "msr.allow_writes=on", TestModule = true }, _cancel);
+
+    /// <summary>Has the module store; gives the address behind its instruction.</summary>
+    private static async Task<ulong> StoresAsync(TestGuest guest, string kernel, string verb, int cpu)
+    {
+        IReadOnlyDictionary<string, ulong> facts = await guest.FactsAsync($"module {verb} {Times} {cpu}", _cancel);
+        Assert.Equal((ulong)Times, facts["count"]);
+        // mov %rsi,(%rdi); mov %edx,(%eax).
+        return facts["site"] + (Is64Bit(kernel) ? 3UL : 2UL);
+    }
+
+    private static async Task<IEnumerable<(string Verb, ulong Site, ulong Value)>> LoadsAsync(TestGuest guest, string verb, int cpu)
+    {
+        IReadOnlyDictionary<string, ulong> facts = await guest.FactsAsync($"module {verb} {Times} {cpu}", _cancel);
+        return Enumerable.Repeat((verb, facts["site"], facts[verb is "lidt" or "lgdt" ? "base" : "value"]), Times);
+    }
+
+    /// <summary>What a probe has seen of the module's instructions; the kernel has its own.</summary>
+    private static IEnumerable<(string Verb, ulong Site, ulong Value)> Loads(ProbeRun run, string verb, List<(string Verb, ulong Site, ulong Value)> expected)
+    {
+        HashSet<ulong> sites = [.. expected.Select(load => load.Site)];
+        return run.Drain(verb).Cast<RegisterRecord>().Chunk(2).Where(pair => sites.Contains(pair[0].Value)).Select(pair => (verb, pair[0].Value, pair[1].Value));
+    }
+
+    private static void Explain(ProbeRun run)
+    {
+        foreach (var status in run.Session.Probes)
+            TestContext.Current.TestOutputHelper?.WriteLine($"{status.Event}: {status.Hits} hits, {status.Filtered} filtered, {status.Lost} lost, {status.Time.TotalMilliseconds} ms");
+        foreach (VmiRecord record in run.Drain("default"))
+            TestContext.Current.TestOutputHelper?.WriteLine(record.ToString());
+        Assert.Null(run.Session.Failure);
+        Assert.All(run.Session.Probes, status => Assert.Equal(0, status.Lost));
+    }
+
+    private static bool Is64Bit(string kernel) => kernel.EndsWith("amd64", StringComparison.Ordinal);
+
+    private static string Rip(string kernel) => Is64Bit(kernel) ? "RIP" : "EIP";
+}
