@@ -149,7 +149,7 @@ public sealed class ProbeSession : IDriverEvents, IDisposable
 
     /// <summary>Takes everything out of the machine, writes files to their end, and lets readers have what waits. Does nothing where the session is
     /// over. Throws where something could not be restored.</summary>
-    public void Stop() => Finish(SessionState.Stopped, null);
+    public void Stop() => Finish();
 
     /// <summary>Stops without a word.</summary>
     public void Dispose()
@@ -178,7 +178,7 @@ public sealed class ProbeSession : IDriverEvents, IDisposable
         Failure = reason;
         Tell(reason.Message, isError: true, probe: null);
         // Not on the driver's thread: the driver is to be joined.
-        Task.Run(() => Finish(SessionState.Ended, reason));
+        Task.Run(Finish);
     }
 
     private void Place()
@@ -209,7 +209,7 @@ public sealed class ProbeSession : IDriverEvents, IDisposable
         }
     }
 
-    private void Finish(SessionState state, VmiException? reason)
+    private void Finish()
     {
         lock (_control)
         {
@@ -217,15 +217,14 @@ public sealed class ProbeSession : IDriverEvents, IDisposable
                 return;
             try
             {
-                if (reason is null)
-                    _driver?.Stop();
+                _driver?.Stop();
             }
             finally
             {
                 foreach (StreamProbeRunner runner in _runners.Values)
                     runner.Dispose();
                 _outputs.Complete();
-                Volatile.Write(ref _state, (int)state);
+                Volatile.Write(ref _state, (int)(Failure is null ? SessionState.Stopped : SessionState.Ended));
                 _over.TrySetResult();
             }
         }

@@ -14,14 +14,14 @@ internal sealed partial class GdbStubDriver
         try
         {
             if (_connection is null)
-                throw new VmiException(VmiErrorCode.StubLost, "There is no connection to the gdbstub.", Machine.Name);
+                throw new VmiException(VmiErrorCode.Timeout, "There is no connection to the gdbstub.", Machine.Name);
+            if (!_held && _door.IsGuarded)
+                _door.ExpectStop();
             _connection.Halt();
-            while (_connection.TryTakeStop(out StopReply stop))
-            {
-                // An event that comes too late for its program: its vCPU stands before the instruction, and executes it when it goes on.
-                if (_held && stop.Signal == StopReply.Trap)
-                    Release();
-            }
+            // Events that come too late for their programs: their vCPUs stand before the instruction, and execute it when they go on. Where the
+            // machine was thought to be paused, any stop tells that it had been resumed.
+            while (_connection.TryTakeStop(out _))
+                _held = false;
             _traps?.Become([]);
             if (!_held)
                 _connection.Demand("D");
@@ -29,9 +29,38 @@ internal sealed partial class GdbStubDriver
         catch (VmiException e)
         {
             _connection?.Dispose();
+            if (e.Code == VmiErrorCode.StubLost && Machine.Process?.IsAlive() != false)
+            {
+                _door.Leave();
+                return Reclaim();
+            }
             _door.Abandon();
             return e.Code == VmiErrorCode.MachineLost ? null : e;
         }
-        return _door.Close() is { } problem ? new VmiException(VmiErrorCode.MonitorUnavailable, problem, Machine.Name) : null;
+        return Close(_door);
     }
+
+    /// <summary>Somebody has closed the stub under us. QEMU keeps breakpoints then, and would stop at the next one with nobody there to hear of it: so
+    /// the stub is opened once more for as long as it takes to remove them.</summary>
+    private VmiException? Reclaim()
+    {
+        try
+        {
+            using StubDoor door = StubDoor.Open(Machine, leavePaused: _held, between: true);
+            using var connection = new StubConnection(door.Socket, Machine.Limits.MonitorTimeout);
+            connection.Halt();
+            _traps?.RemoveAll(connection);
+            if (!_held)
+                connection.Demand("D");
+            return Close(door);
+        }
+        catch (VmiException e)
+        {
+            return e.Code == VmiErrorCode.MachineLost ? null : new VmiException(
+                e.Code, $"The probes' breakpoints are still in the machine, which stops at them: they go when a client of the gdbstub detaches. {e.Message}", Machine.Name, e);
+        }
+    }
+
+    private VmiException? Close(StubDoor door) =>
+        door.Close() is { } problem ? new VmiException(VmiErrorCode.MonitorUnavailable, problem, Machine.Name) : null;
 }

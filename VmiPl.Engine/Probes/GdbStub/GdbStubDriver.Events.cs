@@ -34,7 +34,7 @@ internal sealed partial class GdbStubDriver
             if (!resume && _held)
                 Release();
             else if (resume && wasRunning)
-                Hold($"The machine was paused by somebody else or by itself ({Machine.State}); probes go on when it does.");
+                Hold($"The machine stands still, as {stop.Cause}; probes go on when it does.");
             AfterPrograms(start);
             return;
         }
@@ -164,7 +164,7 @@ internal sealed partial class GdbStubDriver
         if (stop.HasExited)
             throw new VmiException(VmiErrorCode.MachineLost, $"Machine '{Machine.Name}' has ended.", Machine.Name);
         if (stop.Signal != StopReply.Trap)
-            Hold($"The machine was paused by somebody else or by itself ({Machine.State}); probes go on when it does.");
+            Hold($"The machine stands still, as {stop.Cause}; probes go on when it does.");
         if (stop.Watch is { } watched)
         {
             _vcpu!.Enter(vcpu, _vcpus.ThreadOf(vcpu));
@@ -225,22 +225,23 @@ internal sealed partial class GdbStubDriver
         _door!.Guard(leavePaused: false);
     }
 
-    /// <summary>Whether somebody has resumed a machine that was paused: then it runs, and nothing was told.</summary>
+    /// <summary>Whether somebody has resumed a machine that was paused, which nobody tells. The stub is asked and not the monitor, which serves one
+    /// client at a time: whoever has paused the machine needs it to resume it.</summary>
     private void WatchResumption()
     {
-        if (Machine.QueryState() != MachineState.Running)
+        // A machine that stands still says nothing to that; one that runs is halted.
+        _connection!.Halt();
+        if (!_connection.HasStop)
             return;
-        Release();
-        _running = true;
-        if (!_inOrder.Any(probe => probe.Placed.Compiled.Site is ResumeSite && probe.IsActive))
-            return;
-        HaltForWork();
+        while (_connection.HasStop)
+            OnStop(resume: false);
+        StubProbe[] waiting = [.. _inOrder.Where(probe => probe.Placed.Compiled.Site is ResumeSite && probe.IsActive)];
         long start = Stopwatch.GetTimestamp();
-        for (int vcpu = 0; vcpu < _vcpus!.Count; vcpu++)
+        for (int vcpu = 0; vcpu < _vcpus!.Count && waiting.Length > 0; vcpu++)
         {
             _vcpu!.BeginStop(DateTime.UtcNow);
             _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
-            foreach (StubProbe probe in _inOrder.Where(probe => probe.Placed.Compiled.Site is ResumeSite && probe.IsActive))
+            foreach (StubProbe probe in waiting)
                 RunProgram(probe, written: null);
         }
         AfterPrograms(start);

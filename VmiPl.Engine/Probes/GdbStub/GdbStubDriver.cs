@@ -38,6 +38,7 @@ internal sealed partial class GdbStubDriver : IProbeDriver
     private WatchScan? _scan;
     private bool _running, _held, _stopping;
     private volatile bool _ended = true;
+    private VmiException? _problem;
 
     /// <summary>Makes a driver for a machine with a monitor; nothing is touched before <see cref="Start"/>. <paramref name="kinds"/> are the
     /// privileged instructions that probes wait for, for modules that come later.</summary>
@@ -157,12 +158,21 @@ internal sealed partial class GdbStubDriver : IProbeDriver
             // The thread ends either way, and does what can be done.
         }
         _thread?.Join();
+        if (Interlocked.Exchange(ref _problem, null) is { } problem)
+            throw problem;
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        Stop();
+        try
+        {
+            Stop();
+        }
+        catch (VmiException)
+        {
+            // Whoever wants to know calls Stop.
+        }
         _connection?.Dispose();
         _door?.Dispose();
         _signal.Dispose();
@@ -184,14 +194,14 @@ internal sealed partial class GdbStubDriver : IProbeDriver
 
     private void Open()
     {
-        _door = StubDoor.Open(Machine);
-        _door.Guard(leavePaused: _held);
+        _door = StubDoor.Open(Machine, leavePaused: _held);
         _connection = new StubConnection(_door.Socket, Machine.Limits.MonitorTimeout);
         // Connecting has stopped the machine, which it tells; whether it ran before was asked before.
         _connection.Halt();
         while (_connection.TryTakeStop(out _))
         {
         }
+        _door.Guard(leavePaused: _held);
         _vcpus = new StubVcpus(_connection);
         _vcpu = new StubVcpu(_connection, _vcpus.Registers, Machine.GetMemory(), Emit);
         bool isKvm = Machine.Accelerator != "tcg";
@@ -250,9 +260,7 @@ internal sealed partial class GdbStubDriver : IProbeDriver
         // What had stopped the machine before comes first.
         while (_connection!.WaitForStop(_signal, TimeSpan.Zero))
             OnStop();
-        _connection.Halt();
-        while (_connection.HasStop)
-            OnStop(resume: false);
+        HaltForWork();
         while (_work.TryDequeue(out DriverWork? work))
             work.Do();
         if (!_held && !_stopping)
@@ -294,7 +302,10 @@ internal sealed partial class GdbStubDriver : IProbeDriver
             reason = new VmiException(VmiErrorCode.MachineLost, $"Machine '{Machine.Name}' has ended.", Machine.Name, reason);
         VmiException? problem = Undo();
         if (reason is null)
+        {
+            _problem = problem;
             return null;
+        }
         return problem is null || reason.Code == VmiErrorCode.MachineLost ? reason : new VmiException(reason.Code, $"{reason.Message} {problem.Message}", Machine.Name, reason);
     }
 }

@@ -18,6 +18,18 @@ internal sealed record StopReply(int Signal, string? Thread, ulong? Watch)
     /// <summary>Whether QEMU has ended.</summary>
     public bool HasExited => Signal < 0;
 
+    /// <summary>Why a machine stands still that no trap has stopped, in words (gdbstub.c, <c>gdb_vm_state_change</c>).</summary>
+    public string Cause => Signal switch
+    {
+        2 => "somebody has paused it",
+        3 => "it was shut down",
+        6 => "QEMU met an internal error",
+        14 => "its watchdog has stopped it",
+        23 => "an I/O error has stopped it",
+        24 => "it was migrated",
+        _ => string.Create(CultureInfo.InvariantCulture, $"QEMU gives signal {Signal}"),
+    };
+
     /// <summary>Whether a packet is a stop reply; no answer to what is asked here begins with these letters.</summary>
     public static bool Is(ReadOnlySpan<byte> packet) => !packet.IsEmpty && packet[0] is (byte)'T' or (byte)'S' or (byte)'W' or (byte)'X';
 

@@ -10,12 +10,13 @@ namespace VmiPl.Probes.GdbStub;
 /// monitor's words were seen with QEMU 7.2 and 10.0.</summary>
 internal sealed class StubDoor : IDisposable
 {
-    private const string ChardevName = "gdb:", OurFolder = "/vmipl";
+    private const string ChardevName = "gdb:", OurFolder = "/vmipl", FileName = "filename=", Unconnected = "disconnected:";
 
     private readonly IMachineMonitor _monitor;
     private readonly SessionFolder _folder;
     private readonly Guardian _guardian;
     private bool _isOpen = true;
+    private string? _replaced;
 
     private StubDoor(IMachineMonitor monitor, SessionFolder folder, Guardian guardian, Socket socket)
     {
@@ -31,12 +32,17 @@ internal sealed class StubDoor : IDisposable
     /// <summary>Whether the guardian still stands by.</summary>
     public bool IsGuarded => !_guardian.Ended.IsCompleted;
 
-    /// <summary>Opens the stub and connects, which stops the machine. Throws <c>StubBusy</c> where the stub is open already, and why it can't be
-    /// opened.</summary>
-    public static StubDoor Open(VmiMachine machine)
+    /// <summary>Opens the stub and connects, which stops the machine; <paramref name="leavePaused"/> where it stands still already. The guardian takes
+    /// that stop for ours until <see cref="Guard"/> is called. Throws <c>StubBusy</c> where the stub is open already, and why it can't be opened.
+    /// <paramref name="between"/>: one that waits for its client is closed, and opened again with ours closed.</summary>
+    public static StubDoor Open(VmiMachine machine, bool leavePaused, bool between = false)
     {
         IMachineMonitor monitor = machine.GetMonitor();
-        if (FindChardev(monitor) is { } other && !TakeOver(monitor, other))
+        string? other = FindChardev(monitor);
+        bool isOurs = other?.Contains(OurFolder, StringComparison.Ordinal) == true;
+        // One of ours that nobody is connected to is what a guardian has left that was killed, or could not reach the monitor.
+        bool isFree = other?.StartsWith(FileName + Unconnected, StringComparison.Ordinal) == true && (isOurs || between) && CloseStub(monitor) is null;
+        if (other is not null && !isFree)
             throw new VmiException(
                 VmiErrorCode.StubBusy,
                 $"The gdbstub of machine '{machine.Name}' is open already ({other}). QEMU has one: end the other client and close it with the monitor command 'gdbserver none'.",
@@ -49,7 +55,15 @@ internal sealed class StubDoor : IDisposable
             string answer = monitor.HumanCommand($"gdbserver {folder.DeviceOption}").Trim();
             if (FindChardev(monitor) is not { } opened || !opened.Contains(folder.SocketPath, StringComparison.Ordinal))
                 throw new VmiException(VmiErrorCode.MonitorProtocol, $"QEMU does not open its gdbstub: {(answer.Length > 0 ? answer : "it does not say why")}", machine.Name);
-            return new StubDoor(monitor, folder, guardian, guardian.Connect(machine.Limits.MonitorTimeout));
+            // Before the machine is stopped: this process may die at any moment.
+            if (leavePaused)
+                guardian.LeavePaused();
+            else
+                guardian.ExpectOwnStop();
+            return new StubDoor(monitor, folder, guardian, guardian.Connect(machine.Limits.MonitorTimeout))
+            {
+                _replaced = isOurs ? null : other?[(FileName + Unconnected).Length..],
+            };
         }
         catch
         {
@@ -79,13 +93,20 @@ internal sealed class StubDoor : IDisposable
     {
         if (!_isOpen)
             return null;
+        Leave();
+        return CloseStub(_monitor) ?? (_replaced is null ? null : Serve(_monitor, _replaced + ",wait=off"));
+    }
+
+    /// <summary>Leaves a stub that is no longer ours: it stays as it is.</summary>
+    public void Leave()
+    {
+        if (!_isOpen)
+            return;
         _isOpen = false;
         Socket.Dispose();
         _guardian.Quit();
-        string? problem = CloseStub(_monitor);
         _guardian.Dispose();
         _folder.Dispose();
-        return problem;
     }
 
     /// <summary>Leaves what is to be undone to the guardian, as if this process had ended.</summary>
@@ -101,16 +122,18 @@ internal sealed class StubDoor : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Abandon();
 
-    private static string? CloseStub(IMachineMonitor monitor)
+    private static string? CloseStub(IMachineMonitor monitor) => Serve(monitor, "none");
+
+    private static string? Serve(IMachineMonitor monitor, string device)
     {
         try
         {
-            monitor.HumanCommand("gdbserver none");
+            monitor.HumanCommand("gdbserver " + device);
             return null;
         }
         catch (VmiException e)
         {
-            return e.Code == VmiErrorCode.MachineLost ? null : $"QEMU's gdbstub stays open, as the monitor cannot be reached: {e.Message}";
+            return e.Code == VmiErrorCode.MachineLost ? null : $"QEMU's gdbstub is not as it was, as the monitor cannot be reached ('gdbserver {device}'): {e.Message}";
         }
     }
 
@@ -118,8 +141,4 @@ internal sealed class StubDoor : IDisposable
     /// not open.</summary>
     private static string? FindChardev(IMachineMonitor monitor) => monitor.HumanCommand("info chardev").Split('\n')
         .FirstOrDefault(line => line.StartsWith(ChardevName, StringComparison.Ordinal))?[ChardevName.Length..].Trim();
-
-    /// <summary>A stub of ours that nobody is connected to is what a guardian has left that was killed, or could not reach the monitor.</summary>
-    private static bool TakeOver(IMachineMonitor monitor, string chardev) =>
-        chardev.Contains("disconnected:", StringComparison.Ordinal) && chardev.Contains(OurFolder, StringComparison.Ordinal) && CloseStub(monitor) is null;
 }

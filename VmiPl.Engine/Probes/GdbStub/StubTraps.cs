@@ -59,6 +59,13 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
         Watches = [.. next.Values.Where(point => point.Type is not (Software or Hardware))];
     }
 
+    /// <summary>Takes everything out over another connection than the one that it was put in by.</summary>
+    public void RemoveAll(StubConnection by)
+    {
+        foreach (TrapPoint point in _points.Values)
+            by.Demand(Request('z', point.Type, point.Place.Address, point.Length));
+    }
+
     /// <summary>Takes a trap out so that its instruction can be executed.</summary>
     public void Lift(TrapPoint point) => Remove(point);
 

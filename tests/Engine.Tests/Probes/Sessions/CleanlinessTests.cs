@@ -1,0 +1,150 @@
+using System.Diagnostics;
+using System.Globalization;
+using VmiPl.Linux;
+using VmiPl.Probes.GdbStub;
+using VmiPl.TestGuests;
+using VmiPl.Tests.Guests;
+using VmiPl.Tests.Machines;
+
+namespace VmiPl.Tests.Probes.Sessions;
+
+/// <summary>What is left of sessions when they are over, however they end: nothing.</summary>
+[Collection(nameof(GuardianProgram))]
+public sealed class CleanlinessTests
+{
+    /// <summary>Every vCPU meets these all the time.</summary>
+    private const string Busy = """
+        CRWrite(3){ ReadRegister(CR3, #out) }
+        Syscall(-){ ReadRegister(RAX, #out) }
+        ExecuteAt(do_exit){ ReadRegister(RIP, #out) }
+        """;
+
+    private static readonly GuestOptions FourVcpus = new() { Kernel = GuestKernel.Amd64_6_12, Vcpus = 4, Ram = RamBackend.SharedMemfd };
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public static TheoryData<string, int> Guests => new() { { nameof(GuestKernel.Amd64_6_1), 1 }, { nameof(GuestKernel.Amd64_6_12), 4 } };
+
+    [Theory]
+    [MemberData(nameof(Guests))]
+    public async Task Code_and_debug_registers_are_what_they_were(string kernel, int vcpus)
+    {
+        var options = new GuestOptions { Kernel = (GuestKernel)typeof(GuestKernel).GetProperty(kernel)!.GetValue(null)!, Vcpus = vcpus };
+        GuestFacts.Need(options.Kernel);
+        await using TestGuest guest = await TestGuest.StartAsync(options, Cancel);
+        using var run = ProbeRun.Start(guest, Busy + """
+            MSRWrite(){ ReadRegister(RCX, #out) }
+            Interrupt(14){ ReadRegister(CR2, #out) }
+            WriteAt(panic_on_oops){ ReadRegister(RIP, #out) }
+            ReadAt(panic_on_oops){ ReadRegister(RIP, #out) }
+            """);
+        run.Session.Stop();
+        // What a guest patches in its own text is settled by what it has done once.
+        await guest.CommandAsync("calls 20", Cancel);
+        SortedDictionary<ulong, byte[]> text = QemuTrace.Text(run.Guest);
+        string debugRegisters = QemuTrace.DebugRegisters(guest);
+        IReadOnlyList<string?> chardevs = QemuTrace.Chardevs(guest);
+        Assert.Equal(vcpus, debugRegisters.Split("DR7").Length - 1);
+        Assert.True(text.Count > 1 && text.Values.Sum(bytes => bytes.Length) > 8 << 20);
+
+        using (var again = ProbeRun.Start(guest, Busy))
+        {
+            Assert.Contains("gdb", QemuTrace.Chardevs(guest));
+            await guest.CommandAsync("calls 20", Cancel);
+            Assert.NotEmpty(again.Stop("out"));
+        }
+
+        foreach ((ulong start, byte[] bytes) in QemuTrace.Text(run.Guest))
+            Assert.True(bytes.AsSpan().SequenceEqual(text[start]), $"text at {start:x}");
+        Assert.Equal(debugRegisters, QemuTrace.DebugRegisters(guest));
+        Assert.Equal(chardevs, QemuTrace.Chardevs(guest));
+        QemuTrace.AssertClean(guest);
+    }
+
+    [Fact]
+    public async Task Starting_and_stopping_again_and_again_leaves_nothing()
+    {
+        int cycles = Number("VMIPL_TEST_CYCLES", 40);
+        GuestFacts.Need(FourVcpus.Kernel);
+        await using TestGuest guest = await TestGuest.StartAsync(FourVcpus, Cancel);
+        await guest.CommandAsync("load on", Cancel);
+        using Process host = HostedSession.Start(guest, $"cycles {cycles}", Busy);
+        long start = Stopwatch.GetTimestamp();
+        host.StandardInput.WriteLine();
+        string? filesBefore = await host.StandardOutput.ReadLineAsync(Cancel);
+        (long Bytes, int Files) before = (QemuTrace.OwnBytes(guest.ProcessId), QemuTrace.OpenFiles(guest.ProcessId));
+        string? filesAfter = await host.StandardOutput.ReadLineAsync(Cancel);
+        await host.WaitForExitAsync(Cancel);
+        TestContext.Current.SendDiagnosticMessage($"{cycles} cycles in {Stopwatch.GetElapsedTime(start)}");
+
+        Assert.Equal((0, filesBefore), (host.ExitCode, filesAfter));
+        QemuTrace.AssertClean(guest);
+        await AssertLoadGrowsAsync(guest);
+        (long Bytes, int Files) after = (QemuTrace.OwnBytes(guest.ProcessId), QemuTrace.OpenFiles(guest.ProcessId));
+        TestContext.Current.SendDiagnosticMessage($"QEMU's own memory {before.Bytes >> 10} KiB, then {after.Bytes >> 10} KiB; files {before.Files}, {after.Files}; host's files {filesBefore}, {filesAfter}");
+        Assert.Equal(before.Files, after.Files);
+        Assert.InRange(after.Bytes, 0, before.Bytes + (8 << 20));
+    }
+
+    [Fact]
+    public async Task A_host_that_is_killed_at_any_moment_leaves_the_guest_running()
+    {
+        int kills = Number("VMIPL_TEST_KILLS", 10);
+        GuestFacts.Need(FourVcpus.Kernel);
+        await using TestGuest guest = await TestGuest.StartAsync(FourVcpus, Cancel);
+        await guest.CommandAsync("load on", Cancel);
+        var random = new Random(kills);
+        TimeSpan longest = TimeSpan.Zero;
+        for (int kill = 0; kill < kills; kill++)
+        {
+            using Process host = HostedSession.Start(guest, "run", Busy);
+            host.StandardInput.WriteLine();
+            // The moment is what is tested: from the opening of the stub through its start to full work.
+            await Task.Delay(random.Next(1500), Cancel);
+            host.Kill();
+            long start = Stopwatch.GetTimestamp();
+            await host.WaitForExitAsync(Cancel);
+
+            IdleQemu.Await(() => QemuTrace.Guardians(guest).Count == 0 && QemuTrace.Status(guest) == "running");
+            longest = TimeSpan.FromTicks(Math.Max(longest.Ticks, Stopwatch.GetElapsedTime(start).Ticks));
+            QemuTrace.AssertClean(guest);
+            await AssertLoadGrowsAsync(guest);
+            await guest.CommandAsync("ping", Cancel);
+            // A breakpoint that is left stops the machine at once under this load.
+            QemuTrace.AssertClean(guest);
+        }
+        TestContext.Current.SendDiagnosticMessage($"{kills} kills, running again within {longest}");
+    }
+
+    [Fact]
+    public async Task A_host_that_exits_without_stopping_leaves_the_guest_running()
+    {
+        GuestFacts.Need(FourVcpus.Kernel);
+        await using TestGuest guest = await TestGuest.StartAsync(FourVcpus, Cancel);
+        await guest.CommandAsync("load on", Cancel);
+        using Process host = HostedSession.Start(guest, "run", Busy);
+        host.StandardInput.WriteLine();
+        Assert.Equal("started", await host.StandardOutput.ReadLineAsync(Cancel));
+        host.StandardInput.WriteLine();
+        await host.WaitForExitAsync(Cancel);
+        Assert.Equal(0, host.ExitCode);
+
+        QemuTrace.AssertClean(guest);
+        await AssertLoadGrowsAsync(guest);
+    }
+
+    private static async Task AssertLoadGrowsAsync(TestGuest guest)
+    {
+        ulong rounds = (await guest.FactsAsync("load status", Cancel))["rounds"];
+        IReadOnlyDictionary<string, ulong> status;
+        do
+        {
+            status = await guest.FactsAsync("load status", Cancel);
+            Assert.Equal((0ul, 0ul), (status["errors"], status["kinds"]));
+        }
+        while (status["rounds"] == rounds);
+    }
+
+    private static int Number(string variable, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out int number) ? number : otherwise;
+}
