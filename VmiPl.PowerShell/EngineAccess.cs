@@ -6,6 +6,7 @@ using VmiPl.Linux;
 using VmiPl.Machines;
 using VmiPl.Machines.Dump;
 using VmiPl.Memory;
+using VmiPl.Probes;
 using VmiPl.Symbols;
 
 namespace VmiPl.Commands;
@@ -69,6 +70,9 @@ internal static class EngineAccess
 
     /// <summary>Compiles a script for a guest, or for none. What reading the guest throws passes through.</summary>
     public static CompiledScript CompileScript(VmiScript script, LinuxGuest? guest) => ScriptCompiler.Compile(script, guest);
+
+    /// <summary>Places a script's probes and lets them work. Throws why it cannot be; then nothing is left behind.</summary>
+    public static ProbeSession StartProbes(LinuxGuest guest, CompiledScript script, SessionOptions options) => ProbeSession.Start(guest, script, options);
 
     /// <summary>A fresh address space: a process's own, or the kernel's where <paramref name="processId"/> is null.</summary>
     public static AddressSpace OpenSpace(LinuxGuest guest, int? processId) =>

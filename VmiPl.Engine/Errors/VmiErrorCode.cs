@@ -53,6 +53,12 @@ public enum VmiErrorCode
     TrapRefused,
     /// <summary>The guest runs another kernel than the one that was looked at: it has booted again.</summary>
     GuestChanged,
+    /// <summary>Probes run on the machine already.</summary>
+    ProbeRunning,
+    /// <summary>There is no such probe session, or no such probe in it.</summary>
+    ProbeNotFound,
+    /// <summary>A probe session has no such stream.</summary>
+    StreamNotFound,
     /// <summary>A file could not be read or written, or the disk is full.</summary>
     FileFailure,
 }

@@ -56,6 +56,12 @@ public static class ErrorTable
             "Under KVM the CPU has four debug registers for the whole script: watch less, disable a probe with Set-VmiProbe, or allow breakpoint instructions with -TrapKind Auto."),
         [VmiErrorCode.GuestChanged] = Entry(VmiErrorCode.GuestChanged, ErrorCategory.InvalidOperation,
             "The guest has booted again. Start the probes again: symbols are looked up anew."),
+        [VmiErrorCode.ProbeRunning] = Entry(VmiErrorCode.ProbeRunning, ErrorCategory.ResourceExists,
+            "A machine runs one script at a time: change it with Set-VmiProbe, or end it with Stop-VmiProbe first."),
+        [VmiErrorCode.ProbeNotFound] = Entry(VmiErrorCode.ProbeNotFound, ErrorCategory.ObjectNotFound,
+            "Get-VmiProbe lists the sessions of this PowerShell, and each session's Probes its probes by id and label."),
+        [VmiErrorCode.StreamNotFound] = Entry(VmiErrorCode.StreamNotFound, ErrorCategory.ObjectNotFound,
+            "Get-VmiStream lists the streams that can be read. Records of a file output are in that file."),
         [VmiErrorCode.FileFailure] = Entry(VmiErrorCode.FileFailure, ErrorCategory.WriteError,
             "Check the path, its permissions and the free space."),
     };

@@ -1,17 +1,21 @@
 using System.Management.Automation;
 using VmiPl.Commands.Arguments;
+using VmiPl.Commands.Probes;
 using VmiPl.Errors;
 using VmiPl.Machines;
 
 namespace VmiPl.Commands.Machines;
 
-/// <summary><c>Disconnect-VmiMachine</c>: closes machines of the session; QEMU and the guest go on.</summary>
+/// <summary><c>Disconnect-VmiMachine</c>: closes machines of the session, probes on them first; QEMU and the guest go on.</summary>
 [Cmdlet(VerbsCommunications.Disconnect, "VmiMachine")]
 public sealed class DisconnectVmiMachineCommand : MachineCommand
 {
     /// <inheritdoc/>
     protected override void Process(VmiMachine machine)
     {
+        ArgumentNullException.ThrowIfNull(machine);
+        foreach (VmiProbe probe in SessionProbes.Current.On(machine))
+            Try(machine, () => SessionProbes.Stop(probe));
         SessionMachines.Current.Remove(machine);
         RunningMachines.Forget(machine);
         machine.Dispose();

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Language;
+using VmiPl.Commands.Arguments;
 using VmiPl.Commands.Errors;
 using VmiPl.Machines;
 
@@ -15,7 +16,7 @@ public sealed class MachineCompleter : IArgumentCompleter
     public IEnumerable<CompletionResult> CompleteArgument(
         string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
     {
-        string word = (wordToComplete ?? "").Trim('\'', '"');
+        string word = CompletionWord.Typed(wordToComplete);
         List<CompletionResult> results = [];
         try
         {
@@ -23,7 +24,7 @@ public sealed class MachineCompleter : IArgumentCompleter
             {
                 string id = machine.ProcessId?.ToString(CultureInfo.InvariantCulture) ?? "";
                 if (machine.Name.StartsWith(word, StringComparison.OrdinalIgnoreCase))
-                    results.Add(new CompletionResult(Quote(machine.Name), machine.Name, CompletionResultType.ParameterValue, $"{machine.Name} {id}".TrimEnd()));
+                    results.Add(CompletionWord.Result(machine.Name, $"{machine.Name} {id}".TrimEnd()));
                 else if (word.Length > 0 && id.StartsWith(word, StringComparison.Ordinal))
                     results.Add(new CompletionResult(id, $"{id} ({machine.Name})", CompletionResultType.ParameterValue, machine.Name));
             }
@@ -34,9 +35,4 @@ public sealed class MachineCompleter : IArgumentCompleter
         }
         return results;
     }
-
-    private static string Quote(string name) =>
-        name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && name.Length > 0 && name[0] != '-'
-            ? name
-            : "'" + name.Replace("'", "''", StringComparison.Ordinal) + "'";
 }

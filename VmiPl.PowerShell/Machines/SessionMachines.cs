@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Management.Automation.Runspaces;
+using VmiPl.Commands.Probes;
 using VmiPl.Machines;
 
 namespace VmiPl.Commands.Machines;
@@ -66,6 +67,8 @@ internal sealed class SessionMachines
 
     private static void Close(Guid session)
     {
+        // Probes first: taking them out needs their machines.
+        SessionProbes.Close(session);
         if (Sessions.TryRemove(session, out SessionMachines? machines))
         {
             foreach (VmiMachine machine in machines.Machines)

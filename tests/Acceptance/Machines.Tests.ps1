@@ -6,9 +6,10 @@
 #>
 BeforeDiscovery {
     $script:Cmdlets = @(
-        'Connect-VmiMachine', 'Disconnect-VmiMachine', 'Export-VmiProfile', 'Get-VmiMachine', 'Get-VmiModule', 'Get-VmiProcessList',
-        'Get-VmiProfile', 'Get-VmiRegister', 'Get-VmiSymbol', 'Read-VmiMemory', 'Resume-VmiMachine', 'Save-VmiMemory',
-        'Suspend-VmiMachine', 'Test-VmiScript', 'Write-VmiMemory'
+        'Connect-VmiMachine', 'Disconnect-VmiMachine', 'Export-VmiProfile', 'Get-VmiMachine', 'Get-VmiModule', 'Get-VmiProbe',
+        'Get-VmiProcessList', 'Get-VmiProfile', 'Get-VmiRegister', 'Get-VmiStream', 'Get-VmiSymbol', 'Read-VmiMemory', 'Receive-VmiStream',
+        'Resume-VmiMachine', 'Save-VmiMemory', 'Send-VmiRequest', 'Set-VmiProbe', 'Start-VmiProbe', 'Stop-VmiProbe', 'Suspend-VmiMachine',
+        'Test-VmiScript', 'Write-VmiMemory'
     )
 }
 

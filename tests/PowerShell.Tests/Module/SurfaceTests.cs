@@ -7,13 +7,17 @@ public sealed class SurfaceTests : IDisposable
 {
     private static readonly string[] Names =
     [
-        "Connect-VmiMachine", "Disconnect-VmiMachine", "Export-VmiProfile", "Get-VmiMachine", "Get-VmiModule", "Get-VmiProcessList",
-        "Get-VmiProfile", "Get-VmiRegister", "Get-VmiSymbol", "Read-VmiMemory", "Resume-VmiMachine", "Save-VmiMemory",
-        "Suspend-VmiMachine", "Test-VmiScript", "Write-VmiMemory",
+        "Connect-VmiMachine", "Disconnect-VmiMachine", "Export-VmiProfile", "Get-VmiMachine", "Get-VmiModule", "Get-VmiProbe", "Get-VmiProcessList",
+        "Get-VmiProfile", "Get-VmiRegister", "Get-VmiStream", "Get-VmiSymbol", "Read-VmiMemory", "Receive-VmiStream", "Resume-VmiMachine",
+        "Save-VmiMemory", "Send-VmiRequest", "Set-VmiProbe", "Start-VmiProbe", "Stop-VmiProbe", "Suspend-VmiMachine", "Test-VmiScript",
+        "Write-VmiMemory",
     ];
+    // These take machines, too, but work on probe sessions.
+    private static readonly string[] OfSessions = ["Get-VmiProbe", "Get-VmiStream", "Receive-VmiStream", "Send-VmiRequest", "Set-VmiProbe", "Stop-VmiProbe"];
     private readonly ModuleSession _session = new();
 
     public static TheoryData<string> All => [.. Names];
+    public static TheoryData<string> Sessions => [.. OfSessions];
 
     public void Dispose() => _session.Dispose();
 
@@ -34,7 +38,7 @@ public sealed class SurfaceTests : IDisposable
     [Theory, MemberData(nameof(All))]
     public void Machine_comes_first_from_the_pipeline_and_completes(string name)
     {
-        if (name is "Get-VmiMachine" or "Connect-VmiMachine" or "Test-VmiScript")
+        if (name is "Get-VmiMachine" or "Connect-VmiMachine" or "Test-VmiScript" || OfSessions.Contains(name))
             return;
         Assert.All(Cmdlet(name).ParameterSets, set =>
         {
@@ -48,17 +52,28 @@ public sealed class SurfaceTests : IDisposable
         });
     }
 
+    [Theory, MemberData(nameof(Sessions))]
+    public void Sessions_are_named_by_machine_or_given_by_the_pipeline(string name)
+    {
+        CommandParameterInfo machine = Assert.Single(Cmdlet(name).ParameterSets.Single(set => set.IsDefault).Parameters, parameter => parameter.Name == "Machine");
+        Assert.Equal((0, true), (machine.Position, machine.ValueFromPipeline));
+        // By property name a session of another host, come through remoting, would mean one of the same machine name here.
+        Assert.False(machine.ValueFromPipelineByPropertyName);
+        CommandParameterInfo session = Assert.Single(Cmdlet(name).ParameterSets.Single(set => set.Name == "InputObject").Parameters, parameter => parameter.Name == "InputObject");
+        Assert.True(session.IsMandatory && session.ValueFromPipeline);
+    }
+
     [Theory, MemberData(nameof(All))]
     public void What_it_gives_is_declared(string name)
     {
         int declared = Cmdlet(name).OutputType.Count;
-        Assert.True(declared > 0 || name == "Disconnect-VmiMachine");
+        Assert.True(declared > 0 || name is "Disconnect-VmiMachine" or "Send-VmiRequest" or "Set-VmiProbe");
     }
 
     [Theory, MemberData(nameof(All))]
     public void Commands_that_change_something_ask_and_only_those(string name)
     {
-        bool changes = name.Split('-')[0] is "Write" or "Save" or "Suspend" or "Resume" or "Export";
+        bool changes = name.Split('-')[0] is "Write" or "Save" or "Suspend" or "Resume" or "Export" or "Start" or "Stop" or "Set" or "Send";
         Assert.Equal(changes, Cmdlet(name).Parameters.ContainsKey("WhatIf"));
     }
 
@@ -67,6 +82,9 @@ public sealed class SurfaceTests : IDisposable
     [InlineData("Connect-VmiMachine", "Dump Libvirt LiteralDump Monitor Name ProcessId")]
     [InlineData("Get-VmiSymbol", "Address Name")]
     [InlineData("Read-VmiMemory", "Physical Virtual")]
+    [InlineData("Receive-VmiStream", "Id InputObject Machine")]
+    [InlineData("Send-VmiRequest", "InputObject Machine")]
+    [InlineData("Start-VmiProbe", "LiteralPath Path ScriptText")]
     [InlineData("Test-VmiScript", "LiteralPath Path ScriptText")]
     [InlineData("Write-VmiMemory", "Physical Virtual")]
     public void Parameter_sets_are_these(string name, string sets) =>
