@@ -8,6 +8,7 @@ namespace VmiPl.Commands.Streams;
 public static class RecordText
 {
     private const int MaxBytes = 16, MaxLength = 400;
+    private static readonly string[] ExitFields = ["ExitReason", "InterruptInformation", "ExitQualification"];
 
     /// <summary>The line: plain text, whatever the guest has put into the record.</summary>
     public static string Of(PSObject record)
@@ -39,8 +40,8 @@ public static class RecordText
                 .Select(part => $"{part}").Where(part => part.Length > 0));
             return line.Length > 0 ? line : $"task {Hex(task)}";
         }
-        return string.Join("  ", new[] { "ExitReason", "InterruptInformation", "ExitQualification" }
-            .Where(name => Get(record, name) is not null).Select(name => $"{name} {Hex(Get(record, name))}"));
+        return string.Join("  ", ExitFields.Where(name => Get(record, name) is not null)
+            .Select(name => $"{name} {Hex(Get(record, name))}"));
     }
 
     private static object? Get(PSObject record, string name) => record.Properties[name]?.Value is { } value ? (value as PSObject)?.BaseObject is { } inner and not PSCustomObject ? inner : value : null;
