@@ -4,6 +4,7 @@ using VmiPl.Errors;
 using VmiPl.Language.Model;
 using VmiPl.Linux;
 using VmiPl.Machines;
+using VmiPl.Memory;
 using VmiPl.Probes.Interpreter;
 using VmiPl.Probes.Placement;
 using VmiPl.Streams;
@@ -252,7 +253,8 @@ internal sealed partial class GdbStubDriver
     /// <summary>Looks, without stopping the machine, whether the kernel for which the probes were placed still runs.</summary>
     private void WatchKernel()
     {
-        if (!_guest.IsThere())
+        // Each look would be several commands at the monitor, which others need, too.
+        if (Machine.MemoryAccess != MemoryAccess.Monitor && !_guest.IsThere())
             throw new VmiException(VmiErrorCode.GuestChanged, $"The guest of '{Machine.Name}' has booted again: the places that the probes watched mean nothing now. Start them again.", Machine.Name);
     }
 

@@ -227,14 +227,21 @@ internal sealed partial class GdbStubDriver : IProbeDriver
         try
         {
             CatchUp();
+            long watched = Stopwatch.GetTimestamp();
             while (!_stopping)
             {
-                if (_connection!.WaitForStop(_signal, Tick))
-                    OnStop();
-                else if (!_work.IsEmpty)
+                // However fast events come: who asks for something gets it, and what nobody tells is looked at.
+                if (!_work.IsEmpty)
                     DoWork();
+                else if (_connection!.WaitForStop(_signal, Tick))
+                    OnStop();
                 else
+                    _signal.Reset();
+                if (!_stopping && Stopwatch.GetElapsedTime(watched) >= Tick)
+                {
                     Watch();
+                    watched = Stopwatch.GetTimestamp();
+                }
             }
         }
         catch (VmiException e)
