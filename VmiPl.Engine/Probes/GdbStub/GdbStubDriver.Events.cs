@@ -29,7 +29,7 @@ internal sealed partial class GdbStubDriver
         if (stop.Signal != StopReply.Trap)
         {
             // A vCPU may have met a watchpoint just then.
-            OnWatches(reported: -1, null);
+            OnWatches(reported: -1, null, settle: !resume);
             // Halting the machine for work of our own shows as the same stop as a pause by somebody else. Where it was thought to be paused, it
             // had been resumed meanwhile.
             if (!resume && _held)
@@ -54,7 +54,7 @@ internal sealed partial class GdbStubDriver
     {
         int vcpu = _vcpus!.VcpuOf(stop.Thread);
         _vcpu!.Enter(vcpu, _vcpus.ThreadOf(vcpu));
-        bool isWatch = OnWatches(vcpu, stop.Watch);
+        bool isWatch = OnWatches(vcpu, stop.Watch, settle: true);
         if (_vcpu!.Vcpu != vcpu)
             _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
         // A vCPU that has just met a watchpoint meets a trap at its next instruction when it goes on.
@@ -70,8 +70,9 @@ internal sealed partial class GdbStubDriver
     }
 
     /// <summary>Deals with all vCPUs that have touched what is watched. <paramref name="reported"/> is the one that QEMU names, <paramref name="address"/>
-    /// the watchpoint that it names with it, or null. True where that one has.</summary>
-    private bool OnWatches(int reported, ulong? address)
+    /// the watchpoint that it names with it, or null. True where that one has. <paramref name="settle"/>: a vCPU may be stepped, as the machine has
+    /// not been paused by somebody else.</summary>
+    private bool OnWatches(int reported, ulong? address, bool settle)
     {
         if (_traps!.Watches.Count == 0)
             return false;
@@ -81,10 +82,23 @@ internal sealed partial class GdbStubDriver
             if (vcpu == reported)
                 continue;
             _vcpu!.Enter(vcpu, _vcpus.ThreadOf(vcpu));
-            OnWatches(null);
+            if (OnWatches(null) && settle && Machine.Accelerator == "tcg")
+                Settle(vcpu);
         }
         ApplySelections();
         return isReported;
+    }
+
+    /// <summary>QEMU's TCG keeps a hit that it has not told, and takes the vCPU's next one for it, which then shows some instructions too late to be seen
+    /// (<c>cpu_check_watchpoint</c>). A step has it told; what is touched in that step is another hit. A trapped instruction is left alone.</summary>
+    private void Settle(int vcpu)
+    {
+        if (_traps!.At(_vcpu!.InstructionPointer) is not null)
+            return;
+        StopReply stop = _stepper!.Step(_vcpus!.ThreadOf(vcpu));
+        Demand(stop);
+        _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+        OnWatches(null);
     }
 
     private bool OnWatches(ulong? address)
@@ -162,16 +176,22 @@ internal sealed partial class GdbStubDriver
         StopReply? stop = _stepper!.StepOver(vcpu, _vcpus!.ThreadOf(vcpu));
         if (stop is null)
             return;
-        if (stop.HasExited)
-            throw new VmiException(VmiErrorCode.MachineLost, $"Machine '{Machine.Name}' has ended.", Machine.Name);
-        if (stop.Signal != StopReply.Trap)
-            Hold($"The machine stands still, as {stop.Cause}; probes go on when it does.");
+        Demand(stop);
         if (stop.Watch is { } watched)
         {
             _vcpu!.Enter(vcpu, _vcpus.ThreadOf(vcpu));
             OnWatches(watched);
             ApplySelections();
         }
+    }
+
+    /// <summary>A step's end is to be its own.</summary>
+    private void Demand(StopReply stop)
+    {
+        if (stop.HasExited)
+            throw new VmiException(VmiErrorCode.MachineLost, $"Machine '{Machine.Name}' has ended.", Machine.Name);
+        if (stop.Signal != StopReply.Trap)
+            Hold($"The machine stands still, as {stop.Cause}; probes go on when it does.");
     }
 
     private void ApplySelections()

@@ -38,8 +38,7 @@ internal sealed class StubStepper(StubConnection connection, StubTraps traps, St
         {
             for (int repetition = 0; repetition < MaxRepetitions; repetition++)
             {
-                connection.Resume("vCont;s:" + thread);
-                StopReply stop = connection.WaitForStop();
+                StopReply stop = Step(thread);
                 if (stop.HasExited || stop.Signal != StopReply.Trap)
                     return stop;
                 vcpu.Enter(index, thread);
@@ -66,6 +65,13 @@ internal sealed class StubStepper(StubConnection connection, StubTraps traps, St
                 traps.PutBack(point);
         }
         throw new VmiException(VmiErrorCode.LimitExceeded, $"The instruction at {point.Place} does not end.", point.Place.ToString());
+    }
+
+    /// <summary>Has a vCPU execute one instruction, which must not be trapped.</summary>
+    public StopReply Step(string thread)
+    {
+        connection.Resume("vCont;s:" + thread);
+        return connection.WaitForStop();
     }
 
     /// <summary>An instruction that does nothing is passed without being executed, unless somebody in the guest would notice.</summary>
