@@ -208,7 +208,7 @@ public sealed class ProbeTests(GuestFixture fixture) : GuestTests(fixture)
     private IEnumerable<string> Complete(string input) =>
         Get($"(TabExpansion2 '{input}' {input.Length}).CompletionMatches.CompletionText").Select(text => text.ToString());
 
-    private Task SpawnAsync(int count) => Guest.CommandAsync($"spawn {count}", TestContext.Current.CancellationToken);
+    private async Task SpawnAsync(int count) => await Guest.CommandAsync($"spawn {count}", TestContext.Current.CancellationToken);
 
     /// <summary>Whether QEMU has a gdbstub now; asked past the module, which has let the monitor go a second after its last command.</summary>
     private bool HasStub()

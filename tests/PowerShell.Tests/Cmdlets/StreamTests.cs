@@ -98,5 +98,5 @@ public sealed class StreamTests(GuestFixture fixture) : GuestTests(fixture)
         Assert.DoesNotContain(shown, c => char.IsControl(c) && c is not ('\n' or '\r'));
     }
 
-    private Task SpawnAsync(int count) => Guest.CommandAsync($"spawn {count}", TestContext.Current.CancellationToken);
+    private async Task SpawnAsync(int count) => await Guest.CommandAsync($"spawn {count}", TestContext.Current.CancellationToken);
 }
