@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using VmiPl.Errors;
 using VmiPl.Interop;
 using VmiPl.Machines;
@@ -8,9 +9,9 @@ namespace VmiPl.Probes.GdbStub;
 
 /// <summary>QEMU's gdbstub on a running machine: opened through the monitor on a private socket that a guardian holds as well, and closed again. The
 /// monitor's words were seen with QEMU 7.2 and 10.0.</summary>
-internal sealed class StubDoor : IDisposable
+internal sealed partial class StubDoor : IDisposable
 {
-    private const string ChardevName = "gdb:", OurFolder = "/vmipl", FileName = "filename=", Unconnected = "disconnected:";
+    private const string ChardevName = "gdb:", FileName = "filename=", Unconnected = "disconnected:";
 
     private readonly IMachineMonitor _monitor;
     private readonly SessionFolder _folder;
@@ -39,7 +40,7 @@ internal sealed class StubDoor : IDisposable
     {
         IMachineMonitor monitor = machine.GetMonitor();
         string? other = FindChardev(monitor);
-        bool isOurs = other?.Contains(OurFolder, StringComparison.Ordinal) == true;
+        bool isOurs = other is not null && OurSocket().IsMatch(other);
         // One of ours that nobody is connected to is what a guardian has left that was killed, or could not reach the monitor.
         bool isFree = other?.StartsWith(FileName + Unconnected, StringComparison.Ordinal) == true && (isOurs || between) && CloseStub(monitor) is null;
         if (other is not null && !isFree)
@@ -141,4 +142,8 @@ internal sealed class StubDoor : IDisposable
     /// not open.</summary>
     private static string? FindChardev(IMachineMonitor monitor) => monitor.HumanCommand("info chardev").Split('\n')
         .FirstOrDefault(line => line.StartsWith(ChardevName, StringComparison.Ordinal))?[ChardevName.Length..].Trim();
+
+    /// <summary>A path that <see cref="SessionFolder"/> gives.</summary>
+    [GeneratedRegex("/vmipl(-[0-9]+)?/[0-9a-f]{12}/gdb(,|$)")]
+    private static partial Regex OurSocket();
 }
