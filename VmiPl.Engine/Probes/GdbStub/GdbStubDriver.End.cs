@@ -22,7 +22,7 @@ internal sealed partial class GdbStubDriver
             // machine was thought to be paused, any stop tells that it had been resumed.
             while (_connection.TryTakeStop(out _))
                 _held = false;
-            _traps?.Become([]);
+            _traps?.Clear(_connection);
             if (!_held)
                 _connection.Demand("D");
         }
@@ -49,7 +49,7 @@ internal sealed partial class GdbStubDriver
             using StubDoor door = StubDoor.Open(Machine, leavePaused: _held, between: true);
             using var connection = new StubConnection(door.Socket, Machine.Limits.MonitorTimeout);
             connection.Halt();
-            _traps?.RemoveAll(connection);
+            _traps?.Clear(connection);
             if (!_held)
                 connection.Demand("D");
             return Close(door);

@@ -14,6 +14,8 @@ namespace VmiPl.Probes.GdbStub;
 /// <summary>What happens while the machine stands still for an event.</summary>
 internal sealed partial class GdbStubDriver
 {
+    private const ulong Paging = 1UL << 31;   // CR0.PG
+
     private readonly HashSet<StubProbe> _ran = [];
 
     private void OnStop(bool resume = true)
@@ -54,6 +56,9 @@ internal sealed partial class GdbStubDriver
     {
         int vcpu = _vcpus!.VcpuOf(stop.Thread);
         _vcpu!.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+        // No kernel that runs does so without paging: the machine was reset.
+        if ((_vcpu.Current(GuestRegister.Cr0) & Paging) == 0)
+            throw BootedAgain();
         bool isWatch = OnWatches(vcpu, stop.Watch, settle: true);
         if (_vcpu!.Vcpu != vcpu)
             _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
@@ -275,8 +280,11 @@ internal sealed partial class GdbStubDriver
     {
         // Each look would be several commands at the monitor, which others need, too.
         if (Machine.MemoryAccess != MemoryAccess.Monitor && !_guest.IsThere())
-            throw new VmiException(VmiErrorCode.GuestChanged, $"The guest of '{Machine.Name}' has booted again: the places that the probes watched mean nothing now. Start them again.", Machine.Name);
+            throw BootedAgain();
     }
+
+    private VmiException BootedAgain() => new(
+        VmiErrorCode.GuestChanged, $"The guest of '{Machine.Name}' has booted again: the places that the probes watched mean nothing now. Start them again.", Machine.Name);
 
     private void Emit(StubVcpu vcpu, int schema, ReadOnlySpan<byte> record) =>
         _events.Record(schema, new RecordOrigin(vcpu.Time, vcpu.Probe!.NextSequence(), Machine.Name, vcpu.Vcpu), record);

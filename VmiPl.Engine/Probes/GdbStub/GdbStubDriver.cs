@@ -71,7 +71,8 @@ internal sealed partial class GdbStubDriver : IProbeDriver
         {
             Open();
             _aliases = AliasTracker.For(_guest, _inOrder, () => TrapsChanged(AliasProblem), problem => _events.Notice(problem, isError: false));
-            _traps!.Become(Wanted());
+            _traps!.TrapReset();
+            _traps.Become(Wanted());
             if (!_held)
                 Go();
         }

@@ -21,6 +21,9 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
     internal const char Software = '0';
     private const char Hardware = '1', WriteWatch = '2', ReadWatch = '3', AccessWatch = '4';
 
+    // Intel SDM volume 3A, 10.1.4 "First Instruction Executed".
+    private const ulong ResetVector = 0xfffffff0;
+
     private Dictionary<(char Type, ulong Address, ulong Length), TrapPoint> _points = [];
     private Dictionary<ulong, TrapPoint> _executed = [];
 
@@ -59,9 +62,18 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
         Watches = [.. next.Values.Where(point => point.Type is not (Software or Hardware))];
     }
 
-    /// <summary>Takes everything out over another connection than the one that it was put in by.</summary>
-    public void RemoveAll(StubConnection by)
+    /// <summary>Has the machine stop when it is reset. A CPU's debug registers are too few for that.</summary>
+    public void TrapReset()
     {
+        if (!isKvm)
+            TryInsert(Hardware, ResetVector, 1);
+    }
+
+    /// <summary>Takes everything out, over <paramref name="by"/> where the connection that it was put in by is gone.</summary>
+    public void Clear(StubConnection by)
+    {
+        if (!isKvm)
+            by.Demand(Request('z', Hardware, ResetVector, 1));
         foreach (TrapPoint point in _points.Values)
             by.Demand(Request('z', point.Type, point.Place.Address, point.Length));
     }
