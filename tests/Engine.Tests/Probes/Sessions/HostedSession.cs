@@ -37,7 +37,7 @@ internal static class HostedSession
         if (Environment.GetEnvironmentVariable(Mode) is not { } mode)
             return;
         VmiMachine machine = MachineConnector.OpenProcess(int.Parse(Environment.GetEnvironmentVariable(Machine)!, CultureInfo.InvariantCulture), VmiLimits.Default);
-        LinuxGuest guest = LinuxGuest.Open(machine, cache: null);
+        LinuxGuest guest = LinuxGuest.Of(machine);
         CompiledScript script = ScriptCompiler.Compile(ScriptReader.Read(new SourceText(Environment.GetEnvironmentVariable(Script)!)), guest);
         Console.WriteLine("compiled");
         Console.ReadLine();
