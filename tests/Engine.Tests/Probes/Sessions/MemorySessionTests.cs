@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Immutable;
 using VmiPl.Language;
 using VmiPl.Streams;
 using VmiPl.TestGuests;
@@ -109,7 +110,7 @@ public sealed class MemorySessionTests
         Assert.Empty(run.Drain("default"));
     }
 
-    private static IEnumerable<Diagnostic> Change(ProbeRun run, string script) => run.Session.Reconfigure(ScriptReader.Read(new SourceText(script)));
+    private static ImmutableArray<Diagnostic> Change(ProbeRun run, string script) => run.Session.Reconfigure(ScriptReader.Read(new SourceText(script)));
 
     private static int Value(VmiRecord record) => BinaryPrimitives.ReadInt32LittleEndian([.. ((MemoryRecord)record).Bytes]);
 }
