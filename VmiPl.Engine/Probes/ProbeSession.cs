@@ -18,7 +18,9 @@ public sealed class ProbeSession : IDriverEvents, IDisposable
     private readonly LinuxGuest _guest;
     private readonly SessionOptions _options;
     private readonly StreamSet _outputs;
-    private readonly Dictionary<int, StreamProbeRunner> _runners = [];
+    // Stream probes at work, and how many records those have made that were switched off; changed under the lock, read at any time.
+    private volatile ImmutableDictionary<int, StreamProbeRunner> _runners = ImmutableDictionary<int, StreamProbeRunner>.Empty;
+    private volatile ImmutableDictionary<int, long> _made = ImmutableDictionary<int, long>.Empty;
     private readonly TaskCompletionSource _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _control = new();
 #pragma warning disable CA1859 // another driver comes
@@ -201,11 +203,13 @@ public sealed class ProbeSession : IDriverEvents, IDisposable
     {
         if (enabled && !_runners.ContainsKey(stream.Id))
         {
-            _runners.Add(stream.Id, StreamProbeRunner.Start(Machine, stream, _outputs));
+            _runners = _runners.Add(stream.Id, StreamProbeRunner.Start(Machine, stream, _outputs, _made.GetValueOrDefault(stream.Id)));
         }
-        else if (!enabled && _runners.Remove(stream.Id, out StreamProbeRunner? runner))
+        else if (!enabled && _runners.TryGetValue(stream.Id, out StreamProbeRunner? runner))
         {
             runner.Dispose();
+            _made = _made.SetItem(stream.Id, runner.Records);
+            _runners = _runners.Remove(stream.Id);
         }
     }
 
@@ -260,7 +264,7 @@ public sealed class ProbeSession : IDriverEvents, IDisposable
     private ProbeStatus StatusOf(StreamProbe stream)
     {
         bool isEnabled = _runners.TryGetValue(stream.Id, out StreamProbeRunner? runner);
-        long records = runner?.Records ?? 0;
+        long records = runner?.Records ?? _made.GetValueOrDefault(stream.Id);
         return new ProbeStatus
         {
             Id = stream.Id, Label = stream.Label, Event = stream.MacAddress is null ? "CaptureKeyboardInput" : "CaptureNetwork", IsEnabled = isEnabled,

@@ -23,8 +23,9 @@ public sealed class StreamProbeRunner : IDisposable, ICaptureSink, IKeySink
     private readonly IDisposable _capture;
     private long _sequence;
 
-    private StreamProbeRunner(VmiMachine machine, StreamProbe probe, StreamSet outputs)
+    private StreamProbeRunner(VmiMachine machine, StreamProbe probe, StreamSet outputs, long firstSequence)
     {
+        _sequence = firstSequence;
         _machine = machine;
         _probe = probe;
         _outputs = outputs;
@@ -34,11 +35,13 @@ public sealed class StreamProbeRunner : IDisposable, ICaptureSink, IKeySink
         _carrier.Start();
     }
 
-    /// <summary>Starts the capture of a probe; records go to its output in <paramref name="outputs"/>. Throws what
+    /// <summary>Starts the capture of a probe; records go to its output in <paramref name="outputs"/>, numbered from
+    /// <paramref name="firstSequence"/> on where it was at work before. Throws what
     /// <see cref="NetworkCapture.Start"/> and <see cref="KeyboardCapture.Start"/> throw.</summary>
-    public static StreamProbeRunner Start(VmiMachine machine, StreamProbe probe, StreamSet outputs) => new(machine, probe, outputs);
+    public static StreamProbeRunner Start(VmiMachine machine, StreamProbe probe, StreamSet outputs, long firstSequence = 0) =>
+        new(machine, probe, outputs, firstSequence);
 
-    /// <summary>Records made so far, lost ones included.</summary>
+    /// <summary>Records made so far, those before it and lost ones included.</summary>
     public long Records => Interlocked.Read(ref _sequence);
 
     /// <summary>Ends the capture, undoes what it did to QEMU, and returns when everything captured is in the outputs. Dispose it before them.</summary>

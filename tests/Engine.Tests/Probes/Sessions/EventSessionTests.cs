@@ -65,6 +65,29 @@ public sealed class EventSessionTests
         await loan.Guest.CommandAsync("ping", Cancel);
     }
 
+    [Fact]
+    public async Task A_stream_probe_is_switched_off_and_on_and_counts_on()
+    {
+        using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_1.Name, 1);
+        using ProbeRun run = ProbeRun.Start(loan.Guest, "CaptureKeyboardInput(#keys)");
+        Assert.Null(run.Session.Driver);
+        var seen = new List<(string, bool, long)>();
+        foreach (string key in (string[])["a", "b", "c"])
+        {
+            run.Session.Enable(0, enabled: key != "b");
+            run.Machine.GetMonitor().HumanCommand($"sendkey {key}");
+            for (int i = 0; i < 2 && key != "b"; i++)
+            {
+                var record = (KeyRecord)await run.NextAsync("keys", Cancel);
+                seen.Add((record.Key, record.IsPressed, record.Sequence));
+            }
+            Assert.Equal(key != "b", run.Status(0).IsEnabled);
+        }
+        Assert.Equal([("a", true, 0), ("a", false, 1), ("c", true, 2), ("c", false, 3)], seen);
+        Assert.Empty(run.Stop("keys"));
+        Assert.Equal(4, run.Status(0).Records);
+    }
+
     [Theory, InlineData(true), InlineData(false)]
     public async Task The_publications_example_runs_on_a_32_bit_guest(bool withConfiguration)
     {
