@@ -44,6 +44,25 @@ public sealed class DescriptorTableTests
         Assert.Equal(3 * Times, seen.Count);
     }
 
+    /// <summary>Four vCPUs write at once; each writes a task's descriptors in the same order every time, so a write that is lost or told twice
+    /// shows.</summary>
+    [Fact]
+    public async Task Each_write_of_the_kernel_is_told_once()
+    {
+        const string Kernel = "6.1-i386-pae";
+        await using TestGuest guest = await StartAsync(Kernel, 4);
+        await guest.CommandAsync("insmod vmipl_test", _cancel);
+        using ProbeRun run = ProbeRun.Start(guest, $"GDTWrite{{ ReadRegister({Rip(Kernel)}, #descriptors) }}");
+        ulong behind = await StoresAsync(guest, Kernel, "descriptor", 3);
+        RegisterRecord[] seen = [.. run.Stop("descriptors").Cast<RegisterRecord>()];
+        Assert.Equal(Times, seen.Count(record => record.Value == behind));
+        foreach (IGrouping<int, RegisterRecord> vcpu in seen.Where(record => record.Value != behind).GroupBy(record => record.Vcpu))
+        {
+            ulong[] places = [.. vcpu.Select(record => record.Value)];
+            Assert.All(places.Zip(places.Skip(1)).GroupBy(pair => pair.First, pair => pair.Second), next => Assert.Single(next.Distinct()));
+        }
+    }
+
     /// <summary>In a module that is there at the start or comes later, and once more when it was unloaded and loaded again.</summary>
     [Theory]
     [MemberData(nameof(Guests))]
