@@ -35,8 +35,10 @@ public sealed class PrivilegedInstructionGuestTests
             byte[] code = new byte[end - start];
             Assert.True(guest.OpenKernelSpace().TryRead(new GuestVirtualAddress(start), code));
             var expected = await ReferenceDisassembly.PrivilegedWritesAsync(start, code, symbols.Select(symbol => symbol.Address), is64Bit);
+            // Behind bytes that are no instruction in this mode binutils guess on; where that leads to a write, the search says that it does not know.
+            HashSet<ulong> unknown = [.. search.Unsearched.Select(text => text.Place.Address)];
             Assert.Equal(
-                expected.Select(place => $"{place.Address:x} {place.Kind}"),
+                expected.Where(place => !unknown.Contains(place.Address)).Select(place => $"{place.Address:x} {place.Kind}"),
                 search.Places.Where(place => place.Module == symbols.Key).Select(place => $"{place.Address:x} {place.Kind}"));
         }
         // A module's are the same when it is asked for alone, as when it has just been loaded.
