@@ -258,8 +258,7 @@ function Invoke-Demo {
 }
 
 function Invoke-Bench {
-    Write-Heading 'Build'
-    Invoke-DotnetBuild 'tests/Benchmarks/Benchmarks.csproj'
+    Invoke-Build
     $missing = Install-Requirement
     if ($missing) { Stop-Task $missing }
     Write-Heading 'Bench'
