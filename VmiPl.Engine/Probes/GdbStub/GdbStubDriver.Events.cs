@@ -255,6 +255,9 @@ internal sealed partial class GdbStubDriver
     /// client at a time: whoever has paused the machine needs it to resume it.</summary>
     private void WatchResumption()
     {
+        TakeStops();
+        if (!_held)
+            return;
         // A machine that stands still says nothing to that; one that runs is halted.
         _connection!.Halt();
         if (!_connection.HasStop)

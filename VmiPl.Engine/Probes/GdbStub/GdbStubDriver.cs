@@ -15,7 +15,7 @@ namespace VmiPl.Probes.GdbStub;
 /// thread owns the conversation with the stub; what others want of it is done there, between two events, with the machine standing still.</summary>
 internal sealed partial class GdbStubDriver : IProbeDriver
 {
-    // How often the machine is looked at where nothing happens.
+    // How often the machine is looked at.
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(200);
 
     private readonly LinuxGuest _guest;
@@ -265,14 +265,19 @@ internal sealed partial class GdbStubDriver : IProbeDriver
     private void DoWork()
     {
         _signal.Reset();
-        // What had stopped the machine before comes first.
-        while (_connection!.WaitForStop(_signal, TimeSpan.Zero))
-            OnStop();
+        TakeStops();
         HaltForWork();
         while (_work.TryDequeue(out DriverWork? work))
             work.Do();
         if (!_held && !_stopping)
             Go();
+    }
+
+    /// <summary>Deals with what had stopped the machine before it is halted: afterwards that could not be told from our doing.</summary>
+    private void TakeStops()
+    {
+        while (_connection!.WaitForStop(_signal, TimeSpan.Zero))
+            OnStop();
     }
 
     /// <summary>Has the machine stand still; what had stopped it before is dealt with.</summary>
