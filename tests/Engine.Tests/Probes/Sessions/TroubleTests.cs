@@ -61,7 +61,7 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
     [Fact]
     public async Task A_paused_machine_stays_paused_when_its_host_is_killed()
     {
-        using (Process host = HostedSession.Start(Guest, "run", Busy))
+        using (Process host = HostedSession.Start(Guest, "wait", Busy))
         {
             host.StandardInput.WriteLine();
             Assert.Equal("started", await host.StandardOutput.ReadLineAsync(Cancel));
@@ -69,7 +69,7 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
             IdleQemu.Await(() =>
             {
                 Tell("stop");
-                return QemuTrace.Status(Guest) == "paused" && QemuTrace.Status(Guest) == "paused";
+                return QemuTrace.Status(Guest) == "paused";
             });
             host.Kill();
             await host.WaitForExitAsync(Cancel);
@@ -234,12 +234,15 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
     [Fact]
     public async Task A_guardian_that_is_killed_ends_the_session_cleanly()
     {
+        await Guest.CommandAsync("load on", Cancel);
         using var run = ProbeRun.Start(Guest, Busy);
         using (Process guardian = Process.GetProcessById(Assert.Single(QemuTrace.Guardians(Guest))))
             guardian.Kill();
         await run.Session.Over.WaitAsync(Cancel);
 
         AssertEnded(run, VmiErrorCode.StubLost, VmiErrorCode.GuardianUnavailable);
+        Assert.Equal(0ul, (await Guest.FactsAsync("load status", Cancel))["errors"]);
+        await Guest.CommandAsync("load off", Cancel);
         await AssertGoesOnAsync(Guest);
     }
 
