@@ -23,6 +23,9 @@ internal interface IProbeDriver : IDisposable
     /// <summary>Runs the probes that wait for a request of that id; returns how many.</summary>
     int Request(ulong request);
 
+    /// <summary>Pauses the machine, until somebody resumes it.</summary>
+    void Pause();
+
     /// <summary>What a probe has done so far; from any moment, without waiting.</summary>
     ProbeCounters CountersOf(int probe);
 

@@ -149,6 +149,20 @@ public sealed class ProbeSession : IDriverEvents, IDisposable
         }
     }
 
+    /// <summary>Pauses the machine, until somebody resumes it. A pause that QEMU is asked for at the moment of an event would be lost: the machine stands
+    /// still already then.</summary>
+    public void Pause()
+    {
+        lock (_control)
+        {
+            Demand();
+            if (_driver is null)
+                Machine.GetMonitor().Suspend();
+            else
+                _driver.Pause();
+        }
+    }
+
     /// <summary>Takes everything out of the machine, writes files to their end, and lets readers have what waits. Does nothing where the session is
     /// over. Throws where something could not be restored.</summary>
     public void Stop() => Finish();

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using VmiPl.Commands.Probes;
 using VmiPl.Machines;
 
 namespace VmiPl.Commands.Machines;
@@ -18,7 +19,10 @@ public sealed class SuspendVmiMachineCommand : MachineCommand
         ArgumentNullException.ThrowIfNull(machine);
         if (!ShouldProcess(machine.Name, "Suspend all vCPUs"))
             return;
-        machine.GetMonitor().Suspend();
+        if (SessionProbes.RunningOn(machine) is { } probe)
+            probe.Session.Pause();
+        else
+            machine.GetMonitor().Suspend();
         if (PassThru)
             WriteObject(machine);
     }

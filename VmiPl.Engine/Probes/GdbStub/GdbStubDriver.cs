@@ -145,6 +145,9 @@ internal sealed partial class GdbStubDriver : IProbeDriver
     }
 
     /// <inheritdoc/>
+    public void Pause() => Do(() => Hold(null));
+
+    /// <inheritdoc/>
     public ProbeCounters CountersOf(int probe) => _probes[probe].Counters;
 
     /// <inheritdoc/>

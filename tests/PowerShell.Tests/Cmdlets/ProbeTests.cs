@@ -35,6 +35,37 @@ public sealed class ProbeTests(GuestFixture fixture) : GuestTests(fixture)
     }
 
     [Fact]
+    public async Task A_machine_with_busy_probes_is_paused_and_resumed_when_that_is_asked_for()
+    {
+        Get("$p = Start-VmiProbe $name -ScriptText 'Syscall{ ReadRegister(EAX, #calls) }'");
+        Task<string> busy = Guest.CommandAsync("calls 40", TestContext.Current.CancellationToken);
+        Get("$p | Receive-VmiStream -Wait -Count 3");
+        Get("Suspend-VmiMachine $name");
+        Assert.Equal("Paused", One<string>("(Get-VmiMachine $name).State"));
+        long hits = One<long>("$p.Probes[0].Hits");
+        Assert.Empty(Get("$p | Receive-VmiStream | Out-Null; $p | Receive-VmiStream -Timeout 1"));
+        Assert.Equal(hits, One<long>("$p.Probes[0].Hits"));
+        Get("Resume-VmiMachine $name");
+        await busy;
+        Get("$p | Stop-VmiProbe");
+        Assert.False(HasStub());
+    }
+
+    [Fact]
+    public async Task An_exported_configuration_serves_a_script_of_a_32_bit_guest()
+    {
+        await using TestGuest guest = await TestGuest.StartAsync(new GuestOptions { Kernel = GuestKernel.I386 }, TestContext.Current.CancellationToken);
+        Get($"$c = Export-VmiProfile {guest.Name} -AsConfiguration");
+        Assert.Contains("ProcessListHead", One<string>("$c"), StringComparison.Ordinal);
+        Get($"$q = Start-VmiProbe {guest.Name} -ScriptText ($c + ' CRWrite(3){{ ReadRegister(CR3, #demo) }} ExecuteAt(do_exit){{ ProcessList(PID, NAME, PATH, PGDP, #demo) ReadRegister(CR3, #demo) }}')");
+        await guest.CommandAsync("spawn 2", TestContext.Current.CancellationToken);
+        Get("$q | Stop-VmiProbe; $r = $q | Receive-VmiStream");
+        Assert.True(One<int>("@($r | Where-Object { $_.Event -eq 'CRWrite' -and $_.PageDirectory }).Count") > 0);
+        Assert.Equal(2, One<int>("@($r | Where-Object { $_.Event -eq 'ExecuteAt' -and $_.Probe -eq 'ReadRegister' }).Count"));
+        Assert.True(One<int>("@($r | Where-Object { $_.Probe -eq 'ProcessList' -and $_.ProcessId -eq 1 -and $_.Name -eq 'init' -and $_.PageDirectory }).Count") == 2);
+    }
+
+    [Fact]
     public void A_script_with_errors_starts_nothing()
     {
         ModuleResult result = Session.Run("Start-VmiProbe $name -ScriptText 'ExecuteAt(no_such_symbol){ Pause }'");
