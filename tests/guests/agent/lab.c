@@ -4,7 +4,7 @@
  * arguments, an empty text, the environment, an empty text. */
 #include "agent.h"
 
-enum { NR_socket = 41, NR_reboot = 169, MS_RDONLY = 1, MOST = 512 };
+enum { NR_reboot = 169, MS_RDONLY = 1, MOST = 512 };
 
 static char texts[1 << 16];
 static char *words[MOST];

@@ -10,6 +10,7 @@ using VmiPl.Tests.Guests;
 namespace VmiPl.Tests.Probes.Sessions;
 
 /// <summary>Interrupts, requests, pauses and resumptions, and the publication's own example.</summary>
+[Collection(nameof(SessionGuests))]
 public sealed class EventSessionTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

@@ -6,6 +6,7 @@ using VmiPl.TestGuests;
 namespace VmiPl.Tests.Probes.Sessions;
 
 /// <summary>Processes that come and go: page tables that are switched to, and exits.</summary>
+[Collection(nameof(SessionGuests))]
 public sealed class LifeCycleSessionTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

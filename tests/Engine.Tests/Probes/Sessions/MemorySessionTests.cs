@@ -7,6 +7,7 @@ using VmiPl.TestGuests;
 namespace VmiPl.Tests.Probes.Sessions;
 
 /// <summary>A kernel variable that a guest program writes and reads a known number of times; filters and reconfiguration on it.</summary>
+[Collection(nameof(SessionGuests))]
 public sealed class MemorySessionTests
 {
     private const string Write = "sysctl write /proc/sys/kernel/panic";

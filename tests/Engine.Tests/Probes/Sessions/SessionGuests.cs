@@ -19,7 +19,9 @@ internal static class SessionGuests
     /// that it is right.</summary>
     public static int Count(int usually, int full) => Environment.GetEnvironmentVariable("VMIPL_FULL_COUNTS") is null ? usually : full;
 
-    /// <summary>A guest that is lent.</summary>
-    public static Task<GuestLoan> BorrowAsync(string kernel, int vcpus) =>
-        GuestFacts.BorrowAsync(new GuestOptions { Kernel = GuestKernel.All.Single(known => known.Name == kernel), Vcpus = vcpus });
+    /// <summary>A guest that is lent to one test at a time, those of this collection, and to no others: probes hold it, and it works.</summary>
+    public static Task<GuestLoan> BorrowAsync(string kernel, int vcpus) => GuestFacts.BorrowAsync(new GuestOptions
+    {
+        Kernel = GuestKernel.All.Single(known => known.Name == kernel), Vcpus = vcpus, KernelArguments = "for=sessions",
+    });
 }

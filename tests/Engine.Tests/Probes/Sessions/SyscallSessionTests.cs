@@ -5,6 +5,7 @@ using VmiPl.TestGuests;
 namespace VmiPl.Tests.Probes.Sessions;
 
 /// <summary>System calls of a program that makes a known sequence: exactly those that a probe names are seen, with their arguments, in order.</summary>
+[Collection(nameof(SessionGuests))]
 public sealed class SyscallSessionTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
