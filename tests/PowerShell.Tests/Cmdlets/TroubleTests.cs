@@ -61,7 +61,7 @@ public sealed class TroubleTests(GuestFixture fixture) : GuestTests(fixture)
             HostResult result = await HostProcess.RunAsNobodyAsync(folder, script);
             Assert.Contains("AccessDenied PermissionDenied Run as the user that QEMU runs as", result.Output, StringComparison.Ordinal);
             Assert.Contains("list: ", result.Output, StringComparison.Ordinal);
-            Assert.Contains("still here: 1", result.Output, StringComparison.Ordinal);
+            Assert.Matches("still here: [1-9]", result.Output);
         }
         finally
         {
