@@ -9,19 +9,23 @@ namespace VmiPl.Probes.GdbStub;
 /// thread.</summary>
 internal sealed class StubStepper(StubConnection connection, StubTraps traps, StubVcpu vcpu, IReadOnlySet<ulong> faultHandlers, bool stepsThroughTraps)
 {
-    // A repeated string instruction is stepped one repetition at a time; the longest that a kernel does in one go is a page or two.
-    private const int MaxRepetitions = 64 * 1024;
+    // A repeated string instruction is stepped one repetition at a time, and others want the machine meanwhile.
+    private const int MaxRepetitions = 256;
+
+    // Steps after which nothing has moved.
+    private const int MaxStood = 3;
 
     // Threads that wait for their fault to be dealt with; more than a guest has in user code that is probed.
     private const int MaxRetries = 256;
 
     private const ulong TrapFlag = 1 << 8, ControlFlowEnforcement = 1 << 23;
 
-    private readonly HashSet<(ulong Rip, ulong Rsp, ulong Cr3)> _retries = [];
+    // The registers with which a thread's instruction has faulted.
+    private readonly Dictionary<(ulong Rip, ulong Rsp, ulong Cr3), ulong[]> _retries = [];
     private bool _stepsThroughTraps = stepsThroughTraps;
 
-    /// <summary>Whether the vCPU executes an instruction again that has faulted; asked once per hit.</summary>
-    public bool IsRetry(StubVcpu at) => _retries.Count > 0 && _retries.Remove(KeyOf(at));
+    /// <summary>Whether the vCPU executes an instruction again that has faulted: at the same place, with nothing changed. Asked once per hit.</summary>
+    public bool IsRetry(StubVcpu at) => _retries.Count > 0 && _retries.Remove(KeyOf(at), out ulong[]? before) && before.AsSpan().SequenceEqual(at.General);
 
     /// <summary>Executes the instruction that the vCPU stands before, if it is still trapped. Gives the stop behind it, or null where nothing had to be
     /// executed.</summary>
@@ -36,23 +40,33 @@ internal sealed class StubStepper(StubConnection connection, StubTraps traps, St
             traps.Lift(point);
         try
         {
-            for (int repetition = 0; repetition < MaxRepetitions; repetition++)
+            for (int steps = 1, stood = 0; ; steps++)
             {
+                ulong[] before = [.. vcpu.General];
                 StopReply stop = Step(thread);
                 if (stop.HasExited || stop.Signal != StopReply.Trap)
                     return stop;
                 vcpu.Enter(index, thread);
-                if (faultHandlers.Contains(vcpu.InstructionPointer))
+                if (vcpu.InstructionPointer != at)
                 {
-                    if (_retries.Count >= MaxRetries)
-                        _retries.Clear();
-                    _retries.Add(key);
-                }
-                if (vcpu.InstructionPointer != at || stop.Watch is not null)
+                    if (faultHandlers.Contains(vcpu.InstructionPointer))
+                        Remember(key, before);
                     return stop;
-                if (!lift)
+                }
+                bool stands = before.AsSpan().SequenceEqual(vcpu.General);
+                if (stop.Watch is not null || (!stands && steps >= MaxRepetitions))
                 {
-                    // QEMU's TCG lets a step through a breakpoint since 6.2; an older one does not.
+                    // It goes on in the middle.
+                    Remember(key, [.. vcpu.General]);
+                    return stop;
+                }
+                // A step may end before it has begun, where something else wanted the vCPU's attention. Twice is no chance: QEMU's TCG lets a step
+                // through a breakpoint since 6.2, and an older one does not. What then still stands jumps to itself.
+                stood = stands ? stood + 1 : 0;
+                if (stood == MaxStood)
+                    return stop;
+                if (stood == MaxStood - 1 && !lift)
+                {
                     traps.Lift(point);
                     lift = true;
                     _stepsThroughTraps = false;
@@ -64,7 +78,6 @@ internal sealed class StubStepper(StubConnection connection, StubTraps traps, St
             if (lift)
                 traps.PutBack(point);
         }
-        throw new VmiException(VmiErrorCode.LimitExceeded, $"The instruction at {point.Place} does not end.", point.Place.ToString());
     }
 
     /// <summary>Has a vCPU execute one instruction, which must not be trapped.</summary>
@@ -72,6 +85,13 @@ internal sealed class StubStepper(StubConnection connection, StubTraps traps, St
     {
         connection.Resume("vCont;s:" + thread);
         return connection.WaitForStop();
+    }
+
+    private void Remember((ulong, ulong, ulong) key, ulong[] registers)
+    {
+        if (_retries.Count >= MaxRetries)
+            _retries.Clear();
+        _retries[key] = registers;
     }
 
     /// <summary>An instruction that does nothing is passed without being executed, unless somebody in the guest would notice.</summary>

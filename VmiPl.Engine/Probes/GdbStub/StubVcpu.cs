@@ -64,6 +64,9 @@ internal sealed class StubVcpu : IProgramHost
     /// <summary>The instruction pointer.</summary>
     public ulong InstructionPointer => _values[(int)GuestRegister.Rip];
 
+    /// <summary>The sixteen general registers, in the language's order.</summary>
+    public ReadOnlySpan<ulong> General => _values.AsSpan(0, (int)GuestRegister.R15 + 1);
+
     /// <summary>FS's and GS's bases.</summary>
     public (ulong Fs, ulong Gs) SegmentBases { get; private set; }
 

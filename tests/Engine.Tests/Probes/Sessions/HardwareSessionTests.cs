@@ -75,17 +75,17 @@ public sealed class HardwareSessionTests
         using GuestLoan loan = await BorrowAsync();
         string before = DebugRegisters(loan.Guest);
         using ProbeRun run = ProbeRun.Start(loan.Guest, """
-            Interrupt(3){ ReadRegister(RIP, #int3) }
+            Interrupt(3){ ReadMemoryAt(RSP, 4, 0, #int3) }
             Interrupt(14){ RegisterHasValue(CR2, 0x20005000){ ReadRegister(CR2, #fault) } }
             OnExternalRequest(1){ ReadRegister(CR4, #asked) Pause }
             """, Hardware);
-        await loan.Guest.CommandAsync("int3 20", Cancel);
+        ulong site = (await loan.Guest.FactsAsync("int3 20", Cancel))["address"];
         await loan.Guest.CommandAsync("faults 100", Cancel);
         Assert.Equal(1, run.Session.Request(1));
         Assert.Equal(MachineState.Paused, run.Machine.QueryState());
         run.Machine.GetMonitor().Resume();
         await loan.Guest.CommandAsync("ping", Cancel);
-        Assert.Equal(20, run.Stop("int3").Count);
+        Breakpoints.AssertCount(20, site, run.Stop("int3"));
         Assert.Single(run.Drain("fault"));
         Assert.Single(run.Drain("asked"));
         Assert.Equal(before, DebugRegisters(loan.Guest));
