@@ -8,7 +8,7 @@
 enum host_command {
     HOST_CONNECT = 'C',   /* connect to the gdbstub; answered with the connection or an error number */
     HOST_RUNS = 'R',      /* found stopped without a host, the machine is to run; but not where another has stopped it */
-    HOST_STOPS = 'S',     /* the same, and a stop that looks like another's is the host's own */
+    HOST_STOPS = 'S',     /* the same, and a stop that looks like another's is the host's own, until it says otherwise */
     HOST_PAUSED = 'P',    /* an operator or another program has paused it: it is to stay so */
     HOST_QUIT = 'Q',      /* the host has cleaned up */
 };

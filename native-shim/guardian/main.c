@@ -24,7 +24,7 @@
 
 enum {
     CONNECT_MS = 1000,
-    STATE_MS = 500,      /* the monitor may hang, and a guest may wait for this answer */
+    STATE_MS = 300,      /* the monitor may hang, and a guest may wait for this answer */
     LEAVE_MS = 10000,    /* a QEMU that hangs this long keeps its breakpoints */
     CLOSE_MS = 3000,
     HIGHEST_FD = 4096,
@@ -123,11 +123,32 @@ static bool serve(int host, const char *path, struct session *session)
     }
 }
 
-static bool runs(const struct monitor *monitor)
+enum state { STATE_UNKNOWN, STATE_RUNNING, STATE_PAUSED, STATE_AT_EVENT };
+
+/* "info status" of the human monitor, as QEMU 7.2 to 10.0 answer it. */
+static enum state ask_state(const struct monitor *monitor)
 {
     char answer[1024];
-    return monitor_ask(monitor, "info status", answer, sizeof answer, now_ms() + STATE_MS)
-        && strstr(answer, "VM status: running");
+    if (!monitor_ask(monitor, "info status", answer, sizeof answer, now_ms() + STATE_MS))
+        return STATE_UNKNOWN;
+    if (strstr(answer, "VM status: running"))
+        return STATE_RUNNING;
+    if (!strstr(answer, "VM status: paused"))
+        return STATE_UNKNOWN;
+    return strstr(answer, "(debug)") ? STATE_AT_EVENT : STATE_PAUSED;
+}
+
+/* Whether a machine that stands still is to stay so. The host may have died between hearing of another's pause and telling of
+   it: then the monitor knows. A pause of the host's own looks the same there, but is announced. */
+static bool is_to_stay(const struct monitor *monitor, const struct session *session)
+{
+    bool heard = stub_drain(session->connection);
+    if (session->hint == HOST_STOPS)
+        return false;
+    enum state state = ask_state(monitor);
+    if (state == STATE_RUNNING)
+        return false;
+    return heard || session->hint == HOST_PAUSED || state == STATE_PAUSED;
 }
 
 static bool is_socket(const char *path)
@@ -142,8 +163,7 @@ static void clean_up(const char *path, const struct monitor *monitor, const stru
     /* Without the socket the host had not opened the gdbstub yet: another one's may be open there. */
     bool opened = is_socket(path);
     if (session->connection >= 0) {
-        bool by_another = stub_drain(session->connection) && session->hint != HOST_STOPS;
-        bool stay = (by_another || session->hint == HOST_PAUSED) && !runs(monitor);
+        bool stay = is_to_stay(monitor, session);
         stub_leave(path, session->connection, stay, now_ms() + LEAVE_MS);
     }
     char answer[1024];

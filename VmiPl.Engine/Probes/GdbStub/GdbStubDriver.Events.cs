@@ -240,7 +240,7 @@ internal sealed partial class GdbStubDriver
     private void Hold(string? notice)
     {
         _held = true;
-        _door!.Guard(leavePaused: true);
+        _door!.LeavePaused();
         if (notice is not null)
             _events.Notice(notice, isError: false);
     }
@@ -248,7 +248,7 @@ internal sealed partial class GdbStubDriver
     private void Release()
     {
         _held = false;
-        _door!.Guard(leavePaused: false);
+        _door!.ExpectStop();
     }
 
     /// <summary>Whether somebody has resumed a machine that was paused, which nobody tells. The stub is asked and not the monitor, which serves one

@@ -205,7 +205,6 @@ internal sealed partial class GdbStubDriver : IProbeDriver
         while (_connection.TryTakeStop(out _))
         {
         }
-        _door.Guard(leavePaused: _held);
         _vcpus = new StubVcpus(_connection);
         _vcpu = new StubVcpu(_connection, _vcpus.Registers, Machine.GetMemory(), Emit);
         bool isKvm = Machine.Accelerator != "tcg";
@@ -291,13 +290,13 @@ internal sealed partial class GdbStubDriver : IProbeDriver
         _connection!.Halt();
         while (_connection.HasStop)
             OnStop(resume: false);
-        _door!.Guard(leavePaused: _held);
     }
 
     private void Go()
     {
         _running = true;
         _connection!.Resume("c");
+        _door!.LetRun();
     }
 
     /// <summary>Looks after what nobody tells.</summary>

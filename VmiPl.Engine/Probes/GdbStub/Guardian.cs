@@ -77,12 +77,12 @@ internal sealed class Guardian : IDisposable
         }
     }
 
-    /// <summary>Should this process die, the machine is to run, unless QEMU's unread answers say that another program has stopped
-    /// it. It is so from the start. Throws <c>GuardianUnavailable</c>.</summary>
+    /// <summary>Should this process die, the machine is to run, unless QEMU's unread answers or its monitor say that another program has
+    /// stopped it. It is so from the start. Throws <c>GuardianUnavailable</c>.</summary>
     public void LetRun() => Hint('R');
 
     /// <summary>Said before this process stops the running machine itself (0x03): as <see cref="LetRun"/>, but a stop that looks
-    /// like another's is taken for ours. <see cref="LetRun"/> ends it, once QEMU's answer has been read. Throws
+    /// like another's is taken for ours. <see cref="LetRun"/> ends it, once the machine runs again. Throws
     /// <c>GuardianUnavailable</c>.</summary>
     public void ExpectOwnStop() => Hint('S');
 

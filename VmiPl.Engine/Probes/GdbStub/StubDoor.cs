@@ -34,7 +34,7 @@ internal sealed partial class StubDoor : IDisposable
     public bool IsGuarded => !_guardian.Ended.IsCompleted;
 
     /// <summary>Opens the stub and connects, which stops the machine; <paramref name="leavePaused"/> where it stands still already. The guardian takes
-    /// that stop for ours until <see cref="Guard"/> is called. Throws <c>StubBusy</c> where the stub is open already, and why it can't be opened.
+    /// that stop for ours until <see cref="LetRun"/> is called. Throws <c>StubBusy</c> where the stub is open already, and why it can't be opened.
     /// <paramref name="between"/>: one that waits for its client is closed, and opened again with ours closed.</summary>
     public static StubDoor Open(VmiMachine machine, bool leavePaused, bool between = false)
     {
@@ -76,16 +76,13 @@ internal sealed partial class StubDoor : IDisposable
         }
     }
 
-    /// <summary>Tells the guardian what to do with a machine that it finds stopped.</summary>
-    public void Guard(bool leavePaused)
-    {
-        if (leavePaused)
-            _guardian.LeavePaused();
-        else
-            _guardian.LetRun();
-    }
+    /// <summary>Tells the guardian that the machine is to run: said behind each of our own stops, once it does.</summary>
+    public void LetRun() => _guardian.LetRun();
 
-    /// <summary>Tells the guardian that the machine is about to be stopped by this process.</summary>
+    /// <summary>Tells the guardian that the machine is paused, and to stay so.</summary>
+    public void LeavePaused() => _guardian.LeavePaused();
+
+    /// <summary>Tells the guardian that the machine stands still by this process's doing, or will in a moment.</summary>
     public void ExpectStop() => _guardian.ExpectOwnStop();
 
     /// <summary>Closes the stub. The caller has taken its traps out, and resumed the machine or left it paused. Returns what did not work, in words, or

@@ -44,7 +44,7 @@ internal sealed class StubStepper(StubConnection connection, StubTraps traps, St
             {
                 ulong[] before = [.. vcpu.General];
                 StopReply stop = Step(thread);
-                if (stop.HasExited || stop.Signal != StopReply.Trap)
+                if (stop.HasExited)
                     return stop;
                 vcpu.Enter(index, thread);
                 if (vcpu.InstructionPointer != at)
@@ -54,9 +54,9 @@ internal sealed class StubStepper(StubConnection connection, StubTraps traps, St
                     return stop;
                 }
                 bool stands = before.AsSpan().SequenceEqual(vcpu.General);
-                if (stop.Watch is not null || (!stands && steps >= MaxRepetitions))
+                if (stop.Watch is not null || stop.Signal != StopReply.Trap || (!stands && steps >= MaxRepetitions))
                 {
-                    // It goes on in the middle.
+                    // It goes on later: for this event all is done.
                     Remember(key, [.. vcpu.General]);
                     return stop;
                 }

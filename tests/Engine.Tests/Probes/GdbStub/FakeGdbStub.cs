@@ -22,7 +22,7 @@ internal sealed class FakeGdbStub : IDisposable
     private Reading _state;
     private byte _sum, _check;
     private int _chosen;
-    private bool _attached, _acks = true, _waitsForAck, _closed;
+    private bool _isAtEvent, _attached, _acks = true, _waitsForAck, _closed;
 
     public FakeGdbStub(string path, bool knowsNoAck)
     {
@@ -33,6 +33,9 @@ internal sealed class FakeGdbStub : IDisposable
     }
 
     public bool IsRunning { get; private set; } = true;
+
+    /// <summary>What the human monitor's <c>info status</c> says.</summary>
+    public string Status => IsRunning ? "running" : _isAtEvent ? "paused (debug)" : "paused";
 
     /// <summary>It was sent what makes QEMU 7.2 fall over.</summary>
     public bool HasCrashed { get; private set; }
@@ -142,6 +145,7 @@ internal sealed class FakeGdbStub : IDisposable
             if (!IsRunning)
                 return;
             IsRunning = false;
+            _isAtEvent = news.StartsWith("T05", StringComparison.Ordinal);
             Stops++;
             if (_attached)
                 Answer(news);

@@ -123,7 +123,7 @@ internal sealed class FakeHost : IDisposable
             FakeMonitor.Send(stream, "{\"timestamp\": {\"seconds\": 1}, \"event\": \"STOP\"}\r\n");
             string answer = "{}";
             if (line.Contains("info status", StringComparison.Ordinal))
-                answer = $"\"VM status: {(Stub!.IsRunning ? "running" : "paused")}\\r\\n\"";
+                answer = $"\"VM status: {Stub!.Status}\\r\\n\"";
             if (line.Contains("gdbserver none", StringComparison.Ordinal))
                 Stub?.Close();
             lock (Asked)

@@ -19,7 +19,7 @@ internal static class HostedSession
     private const string Mode = "VMIPL_TEST_SESSION_MODE", Machine = "VMIPL_TEST_SESSION_MACHINE", Script = "VMIPL_TEST_SESSION_SCRIPT";
 
     /// <summary>Starts a host and returns when its script is compiled. Modes: <c>run</c> starts probes and has them switched off and on until it is
-    /// killed, or until a line comes: then it exits without stopping them; <c>cycles N</c> starts and stops
+    /// killed, or until a line comes: then it exits without stopping them; <c>wait</c> does so without touching them; <c>cycles N</c> starts and stops
     /// them N times.</summary>
     public static Process Start(TestGuest guest, string mode, string script)
     {
@@ -42,18 +42,18 @@ internal static class HostedSession
         CompiledScript script = ScriptCompiler.Compile(ScriptReader.Read(new SourceText(Environment.GetEnvironmentVariable(Script)!)), guest);
         Console.WriteLine("compiled");
         Console.ReadLine();
-        if (mode == "run")
-            Host(ProbeSession.Start(guest, script));
+        if (mode is "run" or "wait")
+            Host(ProbeSession.Start(guest, script), switches: mode == "run");
         else
             Cycle(guest, script, int.Parse(mode.Split(' ')[1], CultureInfo.InvariantCulture));
         Environment.Exit(0);
     }
 
-    private static void Host(ProbeSession session)
+    private static void Host(ProbeSession session, bool switches)
     {
         Console.WriteLine("started");
         Task<string?> end = Task.Run(Console.ReadLine);
-        for (bool on = false; !end.IsCompleted; on = !on)
+        for (bool on = false; switches && !end.IsCompleted; on = !on)
             session.Enable(0, on);
         end.Wait();
         // As a host that ends without a word to its session.

@@ -17,11 +17,14 @@ internal static class SessionGuests
 
     /// <summary>How often something is done: often enough to show what is wrong, or, with <c>VMIPL_FULL_COUNTS</c> set, as often as it takes to believe
     /// that it is right.</summary>
-    public static int Count(int usually, int full) => Environment.GetEnvironmentVariable("VMIPL_FULL_COUNTS") is null ? usually : full;
+    public static int Count(int usually, int full) => IsFull ? full : usually;
 
     /// <summary>A guest that is lent to one test at a time, those of this collection, and to no others: probes hold it, and it works.</summary>
     public static Task<GuestLoan> BorrowAsync(string kernel, int vcpus) => GuestFacts.BorrowAsync(new GuestOptions
     {
         Kernel = GuestKernel.All.Single(known => known.Name == kernel), Vcpus = vcpus, KernelArguments = "for=sessions",
+        Timeout = TimeSpan.FromMinutes(IsFull ? 90 : 5),
     });
+
+    private static bool IsFull => Environment.GetEnvironmentVariable("VMIPL_FULL_COUNTS") is not null;
 }

@@ -59,6 +59,28 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
     }
 
     [Fact]
+    public async Task A_paused_machine_stays_paused_when_its_host_is_killed()
+    {
+        using (Process host = HostedSession.Start(Guest, "wait", Busy))
+        {
+            host.StandardInput.WriteLine();
+            Assert.Equal("started", await host.StandardOutput.ReadLineAsync(Cancel));
+            // A stop that comes while the machine stands still for an event is none.
+            IdleQemu.Await(() =>
+            {
+                Tell("stop");
+                return QemuTrace.Status(Guest) == "paused";
+            });
+            host.Kill();
+            await host.WaitForExitAsync(Cancel);
+        }
+
+        QemuTrace.AssertClean(Guest, "paused");
+        Tell("cont");
+        await AssertGoesOnAsync(Guest);
+    }
+
+    [Fact]
     public async Task A_paused_machine_gets_probes_that_work_when_it_runs()
     {
         Tell("stop");
