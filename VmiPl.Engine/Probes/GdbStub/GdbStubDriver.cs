@@ -6,14 +6,14 @@ using VmiPl.Errors;
 using VmiPl.Interop;
 using VmiPl.Linux;
 using VmiPl.Machines;
-using VmiPl.Memory;
 using VmiPl.Probes.Placement;
 
 namespace VmiPl.Probes.GdbStub;
 
 /// <summary>The driver that works on every running QEMU: each event stops the whole machine, the programs run here, and the machine goes on. One
-/// thread owns the conversation with the stub; what others want of it is done there, between two events, with the machine standing still.</summary>
-internal sealed partial class GdbStubDriver : IProbeDriver
+/// thread owns the conversation with the stub (<see cref="StubSession"/>); what others want of it is done there, between two events, with the
+/// machine standing still.</summary>
+internal sealed class GdbStubDriver : IProbeDriver
 {
     // How often the machine is looked at.
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(200);
@@ -22,22 +22,13 @@ internal sealed partial class GdbStubDriver : IProbeDriver
     private readonly IDriverEvents _events;
     private readonly TrapKind _kind;
     private readonly PrivilegedWrite _kinds;
-    private readonly ModuleEvents? _moduleEvents;
     private readonly EventSignal _signal = new();
     private readonly ConcurrentQueue<DriverWork> _work = new();
-    private readonly Dictionary<int, StubProbe> _probes = [];
     private readonly Lock _ending = new();
-    private ImmutableArray<StubProbe> _inOrder = [];
+    private StubSession? _session;
     private Thread? _thread;
-    private StubDoor? _door;
-    private StubConnection? _connection;
-    private StubVcpus? _vcpus;
-    private StubVcpu? _vcpu;
-    private StubTraps? _traps;
-    private StubStepper? _stepper;
-    private WatchScan? _scan;
-    private bool _running, _held, _stopping;
-    private volatile bool _ended = true;
+    private bool _stopping;
+    private volatile bool _ended;
     private VmiException? _problem;
 
     /// <summary>Makes a driver for a machine with a monitor; nothing is touched before <see cref="Start"/>. <paramref name="kinds"/> are the
@@ -48,8 +39,6 @@ internal sealed partial class GdbStubDriver : IProbeDriver
         _events = events;
         _kind = kind;
         _kinds = kinds;
-        if (kinds != PrivilegedWrite.None)
-            _moduleEvents = ModuleEvents.Find(guest);
     }
 
     /// <inheritdoc/>
@@ -60,102 +49,39 @@ internal sealed partial class GdbStubDriver : IProbeDriver
     /// <inheritdoc/>
     public void Start(ImmutableArray<PlacedProbe> probes)
     {
-        _inOrder = [.. probes.Select(probe => new StubProbe(probe))];
-        foreach (StubProbe probe in _inOrder)
-            _probes.Add(probe.Id, probe);
-        MachineState before = Machine.QueryState();
-        if (before is not (MachineState.Running or MachineState.Paused))
-            throw new VmiException(VmiErrorCode.NotSupported, $"Machine '{Machine.Name}' neither runs nor is paused: its state is {before}.", Machine.Name);
-        _held = before == MachineState.Paused;
-        try
-        {
-            Open();
-            _aliases = AliasTracker.For(_guest, _inOrder, () => TrapsChanged(AliasProblem), problem => _events.Notice(problem, isError: false));
-            _traps!.TrapReset();
-            _traps.Become(Wanted());
-            if (!_held)
-                Go();
-        }
-        catch
-        {
-            Undo();
-            throw;
-        }
-        _ended = false;
-        _thread = new Thread(Run) { Name = $"VmiPl probes of {Machine.Name}", IsBackground = true };
+        StubSession session = StubSession.Open(_guest, _events, _kind, _kinds, probes);
+        _session = session;
+        _thread = new Thread(() => Run(session)) { Name = $"VmiPl probes of {Machine.Name}", IsBackground = true };
         _thread.Start();
     }
 
     /// <inheritdoc/>
-    public void Reconfigure(IReadOnlyDictionary<int, ImmutableArray<CompiledBody>> newBodies, IReadOnlyList<(int Probe, int Body)> selections) => Do(() =>
-    {
-        (StubProbe Probe, int Bodies, int Body)[] before = [.. _inOrder.Select(probe => (probe, probe.BodyCount, probe.Body))];
-        try
-        {
-            foreach ((int id, ImmutableArray<CompiledBody> bodies) in newBodies)
-                _probes[id].Add(bodies);
-            foreach ((int id, int body) in selections)
-                _probes[id].Body = body;
-            _traps!.Become(Wanted());
-        }
-        catch
-        {
-            foreach ((StubProbe probe, int bodies, int body) in before)
-            {
-                probe.Body = body;
-                probe.DropBodies(bodies);
-            }
-            throw;
-        }
-    });
+    public void Reconfigure(IReadOnlyDictionary<int, ImmutableArray<CompiledBody>> newBodies, IReadOnlyList<(int Probe, int Body)> selections) =>
+        Do(session => session.Reconfigure(newBodies, selections));
 
     /// <inheritdoc/>
-    public void Enable(int probe, bool enabled) => Do(() =>
-    {
-        bool before = _probes[probe].IsEnabled;
-        try
-        {
-            _probes[probe].IsEnabled = enabled;
-            _traps!.Become(Wanted());
-        }
-        catch
-        {
-            _probes[probe].IsEnabled = before;
-            throw;
-        }
-    });
+    public void Enable(int probe, bool enabled) => Do(session => session.Enable(probe, enabled));
 
     /// <inheritdoc/>
     public int Request(ulong request)
     {
         int done = 0;
-        Do(() =>
-        {
-            _vcpu!.BeginStop(DateTime.UtcNow);
-            _vcpu.Enter(0, _vcpus!.ThreadOf(0));
-            long start = Stopwatch.GetTimestamp();
-            foreach (StubProbe probe in _inOrder.Where(probe => probe.Placed.Compiled.Site is Compilation.Sites.RequestSite site && site.Request == request && probe.IsActive))
-            {
-                RunProgram(probe, written: null);
-                done++;
-            }
-            AfterPrograms(start);
-        });
+        Do(session => done = session.Request(request));
         return done;
     }
 
     /// <inheritdoc/>
-    public void Pause() => Do(() => Hold(null));
+    public void Pause() => Do(session => session.Pause());
 
     /// <inheritdoc/>
-    public ProbeCounters CountersOf(int probe) => _probes[probe].Counters;
+    public ProbeCounters CountersOf(int probe) => _session?.CountersOf(probe) ?? default;
 
     /// <inheritdoc/>
     public void Stop()
     {
         try
         {
-            Do(() => _stopping = true);
+            Do(_ => _stopping = true);
         }
         catch (VmiException)
         {
@@ -177,15 +103,16 @@ internal sealed partial class GdbStubDriver : IProbeDriver
         {
             // Whoever wants to know calls Stop.
         }
-        _connection?.Dispose();
-        _door?.Dispose();
+        _session?.Dispose();
         _signal.Dispose();
     }
 
     /// <summary>Has something done on the driver's thread while the machine stands still, and waits for it.</summary>
-    private void Do(Action action)
+    private void Do(Action<StubSession> action)
     {
-        var work = new DriverWork(action);
+        if (_session is not { } session)
+            return;
+        var work = new DriverWork(() => action(session));
         lock (_ending)
         {
             if (_ended)
@@ -196,53 +123,24 @@ internal sealed partial class GdbStubDriver : IProbeDriver
         work.Wait();
     }
 
-    private void Open()
-    {
-        _door = StubDoor.Open(Machine, leavePaused: _held);
-        _connection = new StubConnection(_door.Socket, Machine.Limits.MonitorTimeout);
-        // Connecting has stopped the machine, which it tells; whether it ran before was asked before.
-        _connection.Halt();
-        while (_connection.TryTakeStop(out _))
-        {
-        }
-        _vcpus = new StubVcpus(_connection);
-        _vcpu = new StubVcpu(_connection, _vcpus.Registers, Machine.GetMemory(), Emit);
-        bool isKvm = Machine.Accelerator != "tcg";
-        _traps = new StubTraps(_connection, isKvm, _kind);
-        _stepper = new StubStepper(_connection, _traps, _vcpu, FaultHandlers(), stepsThroughTraps: !isKvm);
-        _scan = new WatchScan(_guest, _vcpu);
-    }
-
-    /// <summary>Where the guest deals with exceptions that execute their instruction again: all but debug traps, breakpoints and overflow (Intel
-    /// SDM volume 3A, table 6-1).</summary>
-    private HashSet<ulong> FaultHandlers()
-    {
-        _vcpu!.Enter(0, _vcpus!.ThreadOf(0));
-        AddressSpace kernel = _guest.OpenKernelSpace();
-        (ulong table, ushort limit) = _vcpu.InterruptTable();
-        return [.. Enumerable.Range(0, 32).Where(vector => vector is not (1 or 3 or 4)).Select(vector => InterruptGates.Read(kernel, table, limit, vector).Handler).Where(handler => handler != 0)];
-    }
-
     /// <summary>The driver's thread.</summary>
-    private void Run()
+    private void Run(StubSession session)
     {
         VmiException? reason = null;
         try
         {
-            CatchUp();
+            session.CatchUp();
             long watched = Stopwatch.GetTimestamp();
             while (!_stopping)
             {
                 // However fast events come: who asks for something gets it, and what nobody tells is looked at.
                 if (!_work.IsEmpty)
-                    DoWork();
-                else if (_connection!.WaitForStop(_signal, Tick))
-                    OnStop();
-                else
+                    DoWork(session);
+                else if (!session.AwaitEvent(_signal, Tick))
                     _signal.Reset();
                 if (!_stopping && Stopwatch.GetElapsedTime(watched) >= Tick)
                 {
-                    Watch();
+                    session.Watch();
                     watched = Stopwatch.GetTimestamp();
                 }
             }
@@ -255,7 +153,7 @@ internal sealed partial class GdbStubDriver : IProbeDriver
         {
             reason = new VmiException(VmiErrorCode.NotSupported, $"The probes' driver failed: {e.Message}", Machine.Name, e);
         }
-        reason = Finish(reason);
+        reason = Finish(session, reason);
         lock (_ending)
             _ended = true;
         while (_work.TryDequeue(out DriverWork? left))
@@ -264,58 +162,22 @@ internal sealed partial class GdbStubDriver : IProbeDriver
             _events.Ended(reason);
     }
 
-    private void DoWork()
+    private void DoWork(StubSession session)
     {
         _signal.Reset();
-        TakeStops();
-        HaltForWork();
+        session.HaltForWork();
         while (_work.TryDequeue(out DriverWork? work))
             work.Do();
-        if (!_held && !_stopping)
-            Go();
-    }
-
-    /// <summary>Deals with what had stopped the machine before it is halted: afterwards that could not be told from our doing.</summary>
-    private void TakeStops()
-    {
-        while (_connection!.WaitForStop(_signal, TimeSpan.Zero))
-            OnStop();
-    }
-
-    /// <summary>Has the machine stand still; what had stopped it before is dealt with.</summary>
-    private void HaltForWork()
-    {
-        if (!_held)
-            _door!.ExpectStop();
-        _connection!.Halt();
-        while (_connection.HasStop)
-            OnStop(resume: false);
-    }
-
-    private void Go()
-    {
-        _running = true;
-        _connection!.Resume("c");
-        _door!.LetRun();
-    }
-
-    /// <summary>Looks after what nobody tells.</summary>
-    private void Watch()
-    {
-        Machine.Process?.Demand();
-        if (!_door!.IsGuarded)
-            throw new VmiException(VmiErrorCode.StubLost, "The probes' guardian process has ended: without it a guest could be left stopped, so the probes were taken out.", Machine.Name);
-        WatchKernel();
-        if (_held)
-            WatchResumption();
+        if (!_stopping)
+            session.GoOn();
     }
 
     /// <summary>Takes everything out and leaves. Gives the reason for an end that nobody asked for.</summary>
-    private VmiException? Finish(VmiException? reason)
+    private VmiException? Finish(StubSession session, VmiException? reason)
     {
         if (reason is not null && Machine.Process is { } process && !process.IsAlive())
             reason = new VmiException(VmiErrorCode.MachineLost, $"Machine '{Machine.Name}' has ended.", Machine.Name, reason);
-        VmiException? problem = Undo();
+        VmiException? problem = session.Leave();
         if (reason is null)
         {
             _problem = problem;

@@ -94,8 +94,8 @@ internal sealed class StubConnection : IDisposable
         return _stops.Dequeue();
     }
 
-    /// <summary>Waits for a stop, for <paramref name="signal"/>, or for the time to be over. True where a stop has been told.</summary>
-    public bool WaitForStop(EventSignal signal, TimeSpan time)
+    /// <summary>Waits for a stop, for <paramref name="signal"/> if any, or for the time to be over. True where a stop has been told.</summary>
+    public bool WaitForStop(EventSignal? signal, TimeSpan time)
     {
         long deadline = Environment.TickCount64 + (long)time.TotalMilliseconds;
         while (_stops.Count == 0)

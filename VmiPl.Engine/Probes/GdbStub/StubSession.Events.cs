@@ -12,7 +12,7 @@ using VmiPl.Streams;
 namespace VmiPl.Probes.GdbStub;
 
 /// <summary>What happens while the machine stands still for an event.</summary>
-internal sealed partial class GdbStubDriver
+internal sealed partial class StubSession
 {
     private const ulong Paging = 1UL << 31;   // CR0.PG
 
@@ -21,13 +21,13 @@ internal sealed partial class GdbStubDriver
     private void OnStop(bool resume = true)
     {
         long start = Stopwatch.GetTimestamp();
-        if (!_connection!.TryTakeStop(out StopReply stop))
+        if (!_connection.TryTakeStop(out StopReply stop))
             return;
         if (stop.HasExited)
             throw new VmiException(VmiErrorCode.MachineLost, $"Machine '{Machine.Name}' has ended.", Machine.Name);
         bool wasRunning = _running;
         _running = false;
-        _vcpu!.BeginStop(DateTime.UtcNow);
+        _vcpu.BeginStop(DateTime.UtcNow);
         if (stop.Signal != StopReply.Trap)
         {
             // A vCPU may have met a watchpoint just then.
@@ -48,24 +48,24 @@ internal sealed partial class GdbStubDriver
         }
         Handle(stop);
         AfterPrograms(start);
-        if (!_held && resume)
-            Go();
+        if (resume)
+            GoOn();
     }
 
     private void Handle(StopReply stop)
     {
-        int vcpu = _vcpus!.VcpuOf(stop.Thread);
-        _vcpu!.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+        int vcpu = _vcpus.VcpuOf(stop.Thread);
+        _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
         // No kernel that runs does so without paging: the machine was reset.
         if ((_vcpu.Current(GuestRegister.Cr0) & Paging) == 0)
             throw BootedAgain();
         bool isWatch = OnWatches(vcpu, stop.Watch, settle: true);
-        if (_vcpu!.Vcpu != vcpu)
+        if (_vcpu.Vcpu != vcpu)
             _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
         // A vCPU that has just met a watchpoint meets a trap at its next instruction when it goes on.
-        if (isWatch || _traps!.At(_vcpu!.InstructionPointer) is not { } point)
+        if (isWatch || _traps.At(_vcpu.InstructionPointer) is not { } point)
             return;
-        bool isRetry = _stepper!.IsRetry(_vcpu);
+        bool isRetry = _stepper.IsRetry(_vcpu);
         if (!isRetry)
             RunUses(point, isDone: false);
         ApplySelections();
@@ -79,14 +79,14 @@ internal sealed partial class GdbStubDriver
     /// not been paused by somebody else.</summary>
     private bool OnWatches(int reported, ulong? address, bool settle)
     {
-        if (_traps!.Watches.Count == 0)
+        if (_traps.Watches.Count == 0)
             return false;
         bool isReported = OnWatches(address);
-        for (int vcpu = 0; vcpu < _vcpus!.Count; vcpu++)
+        for (int vcpu = 0; vcpu < _vcpus.Count; vcpu++)
         {
             if (vcpu == reported)
                 continue;
-            _vcpu!.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+            _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
             if (OnWatches(null) && settle && Machine.Accelerator == "tcg")
                 Settle(vcpu);
         }
@@ -98,9 +98,9 @@ internal sealed partial class GdbStubDriver
     /// (<c>cpu_check_watchpoint</c>). A step has it told; what is touched in that step is another hit. A trapped instruction is left alone.</summary>
     private void Settle(int vcpu)
     {
-        if (_traps!.At(_vcpu!.InstructionPointer) is not null)
+        if (_traps.At(_vcpu.InstructionPointer) is not null)
             return;
-        StopReply stop = _stepper!.Step(_vcpus!.ThreadOf(vcpu));
+        StopReply stop = _stepper.Step(_vcpus.ThreadOf(vcpu));
         Demand(stop);
         _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
         OnWatches(null);
@@ -110,19 +110,19 @@ internal sealed partial class GdbStubDriver
     {
         bool any = false;
         // One that nobody names was perhaps dealt with before, and has done nothing since.
-        if (address is null && !_scan!.HasMoved())
+        if (address is null && !_scan.HasMoved())
             return false;
-        foreach (TrapPoint point in _traps!.Watches)
+        foreach (TrapPoint point in _traps.Watches)
         {
             bool isNamed = address is { } named && named - point.Place.Address < point.Length;
-            bool? touched = _scan!.HasTouched(point, point.Uses.Any(use => use.Trap is WatchTrap { OnRead: false }) ? MemoryTouch.Write : MemoryTouch.Read);
+            bool? touched = _scan.HasTouched(point, point.Uses.Any(use => use.Trap is WatchTrap { OnRead: false }) ? MemoryTouch.Write : MemoryTouch.Read);
             if (touched is false || (touched is null && !isNamed))
                 continue;
             any = true;
             RunUses(point, isDone: false);
         }
         if (any)
-            _scan!.Remember();
+            _scan.Remember();
         return any;
     }
 
@@ -134,10 +134,10 @@ internal sealed partial class GdbStubDriver
         foreach (TrapUse use in point.Uses.ToArray())
         {
             InstructionPlace? load = use.Trap is ExecuteTrap { Write: { Kind: PrivilegedWrite.Idtr or PrivilegedWrite.Gdtr } write } ? write : null;
-            if (load is not null != isDone || (load is not null && _vcpu!.InstructionPointer != load.Address + (ulong)load.Length))
+            if (load is not null != isDone || (load is not null && _vcpu.InstructionPointer != load.Address + (ulong)load.Length))
                 continue;
             if (use.Own is not null)
-                use.Own(_vcpu!);
+                use.Own(_vcpu);
             else if (use.Probe is { IsActive: true } probe && IsWanted(probe, use.Trap))
                 RunProgram(probe, WrittenBy(use.Trap));
         }
@@ -145,7 +145,7 @@ internal sealed partial class GdbStubDriver
 
     /// <summary>One instruction writes many model specific registers, of which a probe may want one.</summary>
     private bool IsWanted(StubProbe probe, Trap trap) =>
-        probe.Placed.Compiled.Site is not MsrSite { Msr: { } wanted } || trap is not ExecuteTrap { Write: { } write } || write.Msr(_vcpu!.Current) is not { } msr || msr == wanted;
+        probe.Placed.Compiled.Site is not MsrSite { Msr: { } wanted } || trap is not ExecuteTrap { Write: { } write } || write.Msr(_vcpu.Current) is not { } msr || msr == wanted;
 
     private (GuestRegister, ulong)? WrittenBy(Trap trap)
     {
@@ -159,12 +159,12 @@ internal sealed partial class GdbStubDriver
             PrivilegedWrite.Cr8 => GuestRegister.Cr8,
             _ => null,
         };
-        return register is { } r && write.NewValue(_vcpu!.Current, _vcpu!.Current(r)) is { } value ? (r, value) : null;
+        return register is { } r && write.NewValue(_vcpu.Current, _vcpu.Current(r)) is { } value ? (r, value) : null;
     }
 
     private void RunProgram(StubProbe probe, (GuestRegister Register, ulong Value)? written)
     {
-        _vcpu!.Begin(probe, written);
+        _vcpu.Begin(probe, written);
         ProgramResult result = probe.Program.Run(_vcpu);
         if (result.End != ProgramEnd.Finished)
         {
@@ -178,13 +178,13 @@ internal sealed partial class GdbStubDriver
     /// <summary>Executes the trapped instruction with the other vCPUs standing still, and deals with what it touches.</summary>
     private void StepOver(int vcpu)
     {
-        StopReply? stop = _stepper!.StepOver(vcpu, _vcpus!.ThreadOf(vcpu));
+        StopReply? stop = _stepper.StepOver(vcpu, _vcpus.ThreadOf(vcpu));
         if (stop is null)
             return;
         Demand(stop);
         if (stop.Watch is { } watched)
         {
-            _vcpu!.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+            _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
             OnWatches(watched);
             ApplySelections();
         }
@@ -201,7 +201,7 @@ internal sealed partial class GdbStubDriver
 
     private void ApplySelections()
     {
-        if (_vcpu!.Selections.Count == 0)
+        if (_vcpu.Selections.Count == 0)
             return;
         foreach ((int id, int body) in _vcpu.Selections)
         {
@@ -214,7 +214,7 @@ internal sealed partial class GdbStubDriver
                 continue;
             try
             {
-                _traps!.Become(Wanted());
+                _traps.Become(Wanted());
             }
             catch (VmiException e) when (e.Code == VmiErrorCode.TrapRefused)
             {
@@ -228,27 +228,12 @@ internal sealed partial class GdbStubDriver
     private void AfterPrograms(long start)
     {
         ApplySelections();
-        if (_vcpu!.IsPauseWanted)
+        if (_vcpu.IsPauseWanted)
             Hold(null);
         TimeSpan time = Stopwatch.GetElapsedTime(start);
         foreach (StubProbe probe in _ran)
             probe.AddTime(time);
         _ran.Clear();
-    }
-
-    /// <summary>The machine stays as it is until somebody resumes it.</summary>
-    private void Hold(string? notice)
-    {
-        _held = true;
-        _door!.LeavePaused();
-        if (notice is not null)
-            _events.Notice(notice, isError: false);
-    }
-
-    private void Release()
-    {
-        _held = false;
-        _door!.ExpectStop();
     }
 
     /// <summary>Whether somebody has resumed a machine that was paused, which nobody tells. The stub is asked and not the monitor, which serves one
@@ -259,23 +244,22 @@ internal sealed partial class GdbStubDriver
         if (!_held)
             return;
         // A machine that stands still says nothing to that; one that runs is halted.
-        _connection!.Halt();
+        _connection.Halt();
         if (!_connection.HasStop)
             return;
         while (_connection.HasStop)
             OnStop(resume: false);
         StubProbe[] waiting = [.. _inOrder.Where(probe => probe.Placed.Compiled.Site is ResumeSite && probe.IsActive)];
         long start = Stopwatch.GetTimestamp();
-        for (int vcpu = 0; vcpu < _vcpus!.Count && waiting.Length > 0; vcpu++)
+        for (int vcpu = 0; vcpu < _vcpus.Count && waiting.Length > 0; vcpu++)
         {
-            _vcpu!.BeginStop(DateTime.UtcNow);
+            _vcpu.BeginStop(DateTime.UtcNow);
             _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
             foreach (StubProbe probe in waiting)
                 RunProgram(probe, written: null);
         }
         AfterPrograms(start);
-        if (!_held)
-            Go();
+        GoOn();
     }
 
     /// <summary>Looks, without stopping the machine, whether the kernel for which the probes were placed still runs.</summary>

@@ -2,19 +2,15 @@ using VmiPl.Errors;
 
 namespace VmiPl.Probes.GdbStub;
 
-/// <summary>How the driver leaves a machine.</summary>
-internal sealed partial class GdbStubDriver
+/// <summary>How a machine is left.</summary>
+internal sealed partial class StubSession
 {
     /// <summary>Takes the traps out, resumes the machine where nobody wants it paused, and closes the stub. What cannot be done here is left to the
     /// guardian. Gives what did not work.</summary>
-    private VmiException? Undo()
+    public VmiException? Leave()
     {
-        if (_door is null)
-            return null;
         try
         {
-            if (_connection is null)
-                throw new VmiException(VmiErrorCode.Timeout, "There is no connection to the gdbstub.", Machine.Name);
             if (!_held && _door.IsGuarded)
                 _door.ExpectStop();
             _connection.Halt();
@@ -22,13 +18,13 @@ internal sealed partial class GdbStubDriver
             // machine was thought to be paused, any stop tells that it had been resumed.
             while (_connection.TryTakeStop(out _))
                 _held = false;
-            _traps?.Clear(_connection);
+            _traps.Clear(_connection);
             if (!_held)
                 _connection.Demand("D");
         }
         catch (VmiException e)
         {
-            _connection?.Dispose();
+            _connection.Dispose();
             if (e.Code == VmiErrorCode.StubLost && Machine.Process?.IsAlive() != false)
             {
                 _door.Leave();
@@ -49,7 +45,7 @@ internal sealed partial class GdbStubDriver
             using StubDoor door = StubDoor.Open(Machine, leavePaused: _held, between: true);
             using var connection = new StubConnection(door.Socket, Machine.Limits.MonitorTimeout);
             connection.Halt();
-            _traps?.Clear(connection);
+            _traps.Clear(connection);
             if (!_held)
                 connection.Demand("D");
             return Close(door);
