@@ -64,7 +64,7 @@ public sealed class CleanlinessTests
     [Fact]
     public async Task Starting_and_stopping_again_and_again_leaves_nothing()
     {
-        int cycles = Number("VMIPL_TEST_CYCLES", 40);
+        int cycles = FullCounts.Or(40, 200);
         GuestFacts.Need(FourVcpus.Kernel);
         await using TestGuest guest = await TestGuest.StartAsync(FourVcpus, Cancel);
         await guest.CommandAsync("load on", Cancel);
@@ -90,7 +90,7 @@ public sealed class CleanlinessTests
     [Fact]
     public async Task A_host_that_is_killed_at_any_moment_leaves_the_guest_running()
     {
-        int kills = Number("VMIPL_TEST_KILLS", 10);
+        int kills = FullCounts.Or(10, 100);
         GuestFacts.Need(FourVcpus.Kernel);
         await using TestGuest guest = await TestGuest.StartAsync(FourVcpus, Cancel);
         await guest.CommandAsync("load on", Cancel);
@@ -145,7 +145,4 @@ public sealed class CleanlinessTests
         }
         while (status["rounds"] == rounds);
     }
-
-    private static int Number(string variable, int otherwise) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out int number) ? number : otherwise;
 }

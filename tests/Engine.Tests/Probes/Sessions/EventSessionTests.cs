@@ -19,7 +19,7 @@ public sealed class EventSessionTests
     public async Task Exceptions_are_counted_exactly(string kernel, int vcpus)
     {
         const int Pages = 256;
-        int count = SessionGuests.Count(300, 3000);
+        int count = FullCounts.Or(300, 3000);
         using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, vcpus);
         using ProbeRun run = ProbeRun.Start(loan.Guest, $$"""
             Interrupt(14){ RegisterHasValue(CR2, 0x20005000){ ReadRegister(CR2, #fault) } }

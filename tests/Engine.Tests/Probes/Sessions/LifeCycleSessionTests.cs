@@ -2,6 +2,7 @@ using VmiPl.Linux;
 using VmiPl.Memory;
 using VmiPl.Streams;
 using VmiPl.TestGuests;
+using VmiPl.Tests.Guests;
 
 namespace VmiPl.Tests.Probes.Sessions;
 
@@ -14,7 +15,7 @@ public sealed class LifeCycleSessionTests
     [Theory, MemberData(nameof(SessionGuests.All), MemberType = typeof(SessionGuests))]
     public async Task Every_exit_is_seen_once_and_every_page_table_is_a_process_or_the_idle_one(string kernel, int vcpus)
     {
-        int count = SessionGuests.Count(20, 1000);
+        int count = FullCounts.Or(20, 1000);
         using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, vcpus);
         using ProbeRun run = ProbeRun.Start(loan.Guest, """
             CRWrite(3){ ReadRegister(CR3, #cr3) }

@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using VmiPl.Language;
 using VmiPl.Streams;
 using VmiPl.TestGuests;
+using VmiPl.Tests.Guests;
 
 namespace VmiPl.Tests.Probes.Sessions;
 
@@ -17,7 +18,7 @@ public sealed class MemorySessionTests
     [Theory, MemberData(nameof(SessionGuests.All), MemberType = typeof(SessionGuests))]
     public async Task Accesses_are_counted_exactly_and_show_what_was_written(string kernel, int vcpus)
     {
-        int count = SessionGuests.Count(100, 5000);
+        int count = FullCounts.Or(100, 5000);
         using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, vcpus);
         using ProbeRun run = ProbeRun.Start(loan.Guest, """
             WriteAt(panic_timeout){ ReadMemory(panic_timeout, 4, #write) }
@@ -33,7 +34,7 @@ public sealed class MemorySessionTests
     [Theory, MemberData(nameof(SessionGuests.Few), MemberType = typeof(SessionGuests))]
     public async Task A_filter_lets_exactly_its_events_through(string kernel, int vcpus)
     {
-        int rounds = SessionGuests.Count(2, 20);
+        int rounds = FullCounts.Or(2, 20);
         using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, vcpus);
         using ProbeRun run = ProbeRun.Start(loan.Guest, "WriteAt(panic_timeout){ ValueAtAddressIs(panic_timeout, 333, 4){ ReadMemory(panic_timeout, 4, #hit) } }");
         for (int round = 0; round < rounds; round++)

@@ -1,6 +1,7 @@
 using VmiPl.Probes;
 using VmiPl.Streams;
 using VmiPl.TestGuests;
+using VmiPl.Tests.Guests;
 
 namespace VmiPl.Tests.Probes.Sessions;
 
@@ -31,7 +32,7 @@ public sealed class SyscallSessionTests
     [Theory, MemberData(nameof(Variants))]
     public async Task Named_calls_are_seen_exactly(string kernel, int vcpus, string variant)
     {
-        int total = SessionGuests.Count(800, 100_000);
+        int total = FullCounts.Or(800, 100_000);
         using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, vcpus);
         GuestArchitecture architecture = loan.Guest.Options.Kernel.Architecture;
         bool isWide = architecture == GuestArchitecture.Amd64 && variant.Length == 0;
