@@ -80,7 +80,7 @@ public sealed class NetworkCaptureTests
         Assert.InRange(inFile.Count, 2 * Each, own.Count);
         for (int i = 0; i < inFile.Count; i++)
             Assert.True(own[i].Bytes.AsSpan().SequenceEqual(inFile[i].Bytes), $"frame {i} of the file differs");
-        // Numbered frames of either side, Each once.
+        // Numbered frames of either side, each once.
         Assert.Equal(Enumerable.Range(0, Each), frames.Where(f => f.Frame[13] == 0xb6 && f.Frame[12] == 0x88).Select(f => Number(f.Frame)));
         Assert.Equal(Enumerable.Range(0, Each), frames.Where(f => f.Frame[13] == 0xb5 && f.Frame[12] == 0x88).Select(f => Number(f.Frame)));
         Assert.All(frames, f => Assert.InRange(f.Time, start, DateTime.UtcNow));
