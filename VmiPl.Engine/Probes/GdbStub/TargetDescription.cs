@@ -1,6 +1,6 @@
+using System.Buffers;
 using System.Globalization;
 using System.Xml;
-using System.Xml.Linq;
 using VmiPl.Errors;
 
 namespace VmiPl.Probes.GdbStub;
@@ -11,22 +11,38 @@ internal sealed class TargetDescription
 {
     // QEMU's has about 60 registers; AVX-512 and others may come.
     private const int MaxRegisters = 1024;
+
+    // QEMU's are two to five, with short names and registers at the second level.
+    private const int MaxDocuments = 16, MaxName = 64, MaxDepth = 16;
+    private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+
     private readonly Dictionary<string, TargetRegister> _registers = new(StringComparer.Ordinal);
 
     /// <summary>Reads a description. <paramref name="document"/> gives the text of a document of that name, <c>target.xml</c> and what it includes.
     /// Throws <c>MonitorProtocol</c> where it can't be understood.</summary>
     public TargetDescription(Func<string, string> document)
     {
-        List<XElement> elements = [.. Elements("target.xml", document, depth: 0)];
-        if (elements.Count is 0 or > MaxRegisters)
-            throw Violation($"a target description with {elements.Count} registers");
+        int documents = 0;
+        string Next(string name)
+        {
+            if (documents++ == MaxDocuments)
+                throw Violation("a target description of too many documents");
+            // It becomes part of a request.
+            if (name.Length is 0 or > MaxName || name.AsSpan().ContainsAnyExcept(NameCharacters))
+                throw Violation($"'{name[..Math.Min(name.Length, MaxName)]}' as a document of its target description");
+            return document(name);
+        }
+
+        var registers = new List<(string? Name, int? Number, int? Bits)>();
+        Collect("target.xml", Next, registers);
+        if (registers.Count == 0)
+            throw Violation("a target description with no registers");
         int next = 0;
         var numbered = new SortedDictionary<int, (string Name, int Size)>();
-        foreach (XElement element in elements)
+        foreach ((string? name, int? given, int? size) in registers)
         {
-            int number = Number(element, "regnum") ?? next;
-            string? name = element.Attribute("name")?.Value;
-            if (name is null || Number(element, "bitsize") is not { } bits || bits is <= 0 or > 4096 || bits % 8 != 0 || !numbered.TryAdd(number, (name, bits / 8)))
+            int number = given ?? next;
+            if (number < 0 || name is null || size is not { } bits || bits is <= 0 or > 4096 || bits % 8 != 0 || !numbered.TryAdd(number, (name, bits / 8)))
                 throw Violation("a register in the target description that has no name or size");
             next = number + 1;
         }
@@ -41,38 +57,38 @@ internal sealed class TargetDescription
     /// <summary>A register, or null where the stub does not show it.</summary>
     public TargetRegister? Find(string name) => _registers.TryGetValue(name, out TargetRegister register) ? register : null;
 
-    private static IEnumerable<XElement> Elements(string name, Func<string, string> document, int depth)
+    /// <summary>Adds the registers of a document and of those that it includes, in the order of the text.</summary>
+    private static void Collect(string name, Func<string, string> document, List<(string?, int?, int?)> registers)
     {
-        if (depth > 4)
-            throw Violation("a target description that includes itself");
-        XElement root;
+        // QEMU uses the prefix of inclusions without declaring it.
+        var names = new XmlNamespaceManager(new NameTable());
+        names.AddNamespace("xi", "http://www.w3.org/2001/XInclude");
+        var settings = new XmlReaderSettings { DtdProcessing = DtdProcessing.Ignore, XmlResolver = null, MaxCharactersInDocument = 1 << 20, NameTable = names.NameTable };
         try
         {
-            // QEMU uses the prefix of inclusions without declaring it.
-            var names = new XmlNamespaceManager(new NameTable());
-            names.AddNamespace("xi", "http://www.w3.org/2001/XInclude");
-            var settings = new XmlReaderSettings { DtdProcessing = DtdProcessing.Ignore, XmlResolver = null, MaxCharactersInDocument = 1 << 20, NameTable = names.NameTable };
             using XmlReader reader = XmlReader.Create(new StringReader(document(name)), settings, new XmlParserContext(names.NameTable, names, null, XmlSpace.None));
-            root = XElement.Load(reader);
+            while (reader.Read())
+            {
+                if (reader.Depth > MaxDepth)
+                    throw Violation("a target description that is nested too deeply");
+                if (reader.NodeType != XmlNodeType.Element)
+                    continue;
+                if (reader.LocalName == "include" && reader.GetAttribute("href") is { } included)
+                    Collect(included, document, registers);
+                else if (reader.LocalName == "reg")
+                    registers.Add((reader.GetAttribute("name"), Number(reader, "regnum"), Number(reader, "bitsize")));
+                if (registers.Count > MaxRegisters)
+                    throw Violation("a target description with too many registers");
+            }
         }
         catch (XmlException e)
         {
             throw Violation($"a target description that is no XML ({e.Message})");
         }
-        foreach (XElement element in root.DescendantsAndSelf())
-        {
-            if (element.Name.LocalName == "reg")
-                yield return element;
-            else if (element.Name.LocalName == "include" && element.Attribute("href")?.Value is { } included)
-            {
-                foreach (XElement inner in Elements(included, document, depth + 1))
-                    yield return inner;
-            }
-        }
     }
 
-    private static int? Number(XElement element, string attribute) =>
-        int.TryParse(element.Attribute(attribute)?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int value) ? value : null;
+    private static int? Number(XmlReader reader, string attribute) =>
+        int.TryParse(reader.GetAttribute(attribute), NumberStyles.None, CultureInfo.InvariantCulture, out int value) ? value : null;
 
     private static VmiException Violation(string what) => new(VmiErrorCode.MonitorProtocol, $"QEMU's gdbstub broke its protocol: {what}.");
 }
