@@ -11,6 +11,9 @@ namespace VmiPl.Probes.GdbStub;
 /// Owns the socket. For one thread, but <see cref="Dispose"/>.</summary>
 internal sealed class StubConnection : IDisposable
 {
+    // A stop is told once for each time that somebody resumes the machine.
+    private const int MaxStops = 64;
+
     private static readonly byte[] InterruptAndAsk = [(byte)'+', 3, .. RemoteProtocol.Frame("qC")];
 
     private readonly Socket _socket;
@@ -37,7 +40,7 @@ internal sealed class StubConnection : IDisposable
     public void Halt()
     {
         Send(InterruptAndAsk);
-        Answer("qC", packet => packet.Length >= 2 && packet[0] == 'Q' && packet[1] == 'C', resend: null);
+        Answer("qC", Deadline(), packet => packet.Length >= 2 && packet[0] == 'Q' && packet[1] == 'C', resend: null);
     }
 
     /// <summary>Sends a request to a machine that stands still and gives its answer. A stop that is told meanwhile means that somebody had resumed
@@ -46,7 +49,7 @@ internal sealed class StubConnection : IDisposable
     {
         byte[] framed = RemoteProtocol.Frame(request);
         Send(framed);
-        return Answer(request, _ => true, framed);
+        return Answer(request, Deadline(), _ => true, framed);
     }
 
     /// <summary>As <see cref="Ask"/>, for requests that are answered with <c>OK</c>. False where the stub refuses.</summary>
@@ -64,10 +67,11 @@ internal sealed class StubConnection : IDisposable
     {
         byte[] framed = RemoteProtocol.Frame("qRcmd," + Convert.ToHexStringLower(Encoding.ASCII.GetBytes(command)));
         Send(framed);
+        long deadline = Deadline();
         var text = new StringBuilder();
         while (true)
         {
-            byte[] answer = Answer(command, _ => true, text.Length == 0 ? framed : null);
+            byte[] answer = Answer(command, deadline, _ => true, text.Length == 0 ? framed : null);
             if (answer.AsSpan().SequenceEqual("OK"u8))
                 return text.ToString().ReplaceLineEndings("\n");
             if (answer.Length == 0 || answer[0] == 'E')
@@ -84,7 +88,7 @@ internal sealed class StubConnection : IDisposable
     /// <summary>Waits until a stop has been told. Throws <c>Timeout</c>.</summary>
     public StopReply WaitForStop()
     {
-        long deadline = Environment.TickCount64 + _timeout;
+        long deadline = Deadline();
         while (_stops.Count == 0)
         {
             if (!TryReceive(null, deadline, out byte[]? unasked))
@@ -118,10 +122,11 @@ internal sealed class StubConnection : IDisposable
     /// <summary>Closes the connection. The stub itself then still has its breakpoints: see <see cref="StubDoor"/>.</summary>
     public void Dispose() => _socket.Dispose();
 
-    private byte[] Answer(string request, Func<byte[], bool> isAnswer, byte[]? resend)
+    private long Deadline() => Environment.TickCount64 + _timeout;
+
+    private byte[] Answer(string request, long deadline, Func<byte[], bool> isAnswer, byte[]? resend)
     {
-        long deadline = Environment.TickCount64 + _timeout;
-        while (TryReceive(null, deadline, out byte[]? packet))
+        for (bool isLate = false; !isLate && TryReceive(null, deadline, out byte[]? packet); isLate = Environment.TickCount64 > deadline)
         {
             if (packet is not null && isAnswer(packet))
                 return packet;
@@ -134,9 +139,11 @@ internal sealed class StubConnection : IDisposable
     /// <summary>The next packet, or null for a stop, which is queued. False where the time is over or the signal was given.</summary>
     private bool TryReceive(EventSignal? signal, long deadline, out byte[]? packet)
     {
+        // Whoever never falls silent gets no more time than whoever is.
+        bool isLate = false;
         while (!_protocol.TryTake(out packet))
         {
-            if (!Readiness.Wait(_socket, signal, (int)Math.Max(0, deadline - Environment.TickCount64)))
+            if (isLate || !Readiness.Wait(_socket, signal, (int)Math.Max(0, deadline - Environment.TickCount64)))
                 return false;
             int got;
             try
@@ -150,9 +157,12 @@ internal sealed class StubConnection : IDisposable
             if (got == 0)
                 throw Closed(null);
             _protocol.Feed(_buffer.AsSpan(0, got));
+            isLate = Environment.TickCount64 > deadline;
         }
         if (StopReply.Is(packet))
         {
+            if (_stops.Count == MaxStops)
+                throw Violation("more stops than there can be");
             _stops.Enqueue(StopReply.Parse(packet));
             packet = null;
         }
