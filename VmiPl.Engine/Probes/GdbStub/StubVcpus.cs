@@ -20,7 +20,10 @@ internal sealed class StubVcpus
         Registers = new StubRegisters(new TargetDescription(name => Document(connection, name)));
         for (byte[] answer = connection.Ask("qfThreadInfo"); answer.Length > 0 && answer[0] == 'm'; answer = connection.Ask("qsThreadInfo"))
         {
-            _threads.AddRange(Encoding.ASCII.GetString(answer, 1, answer.Length - 1).Split(',', StringSplitOptions.RemoveEmptyEntries));
+            string[] threads = Encoding.ASCII.GetString(answer, 1, answer.Length - 1).Split(',', StringSplitOptions.RemoveEmptyEntries);
+            if (threads.Length == 0)
+                throw new VmiException(VmiErrorCode.MonitorProtocol, "QEMU's gdbstub tells of vCPUs and names none.");
+            _threads.AddRange(threads);
             if (_threads.Count > MaxVcpus)
                 throw new VmiException(VmiErrorCode.LimitExceeded, $"QEMU's gdbstub tells of more than {MaxVcpus} vCPUs.");
         }
@@ -54,7 +57,7 @@ internal sealed class StubVcpus
         while (true)
         {
             byte[] answer = connection.Ask(string.Create(CultureInfo.InvariantCulture, $"qXfer:features:read:{name}:{text.Length:x},{PieceChars:x}"));
-            if (answer.Length == 0 || answer[0] is not ((byte)'l' or (byte)'m') || text.Length > RemoteProtocol.MaxPacketBytes)
+            if (answer is not ([(byte)'l', ..] or [(byte)'m', _, ..]) || text.Length > RemoteProtocol.MaxPacketBytes)
                 throw new VmiException(VmiErrorCode.MonitorProtocol, $"QEMU's gdbstub does not give the document '{name}' of its target description.");
             text.Append(Encoding.Latin1.GetString(answer, 1, answer.Length - 1));
             if (answer[0] == 'l')
