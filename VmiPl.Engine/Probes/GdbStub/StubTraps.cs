@@ -92,9 +92,11 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
     {
         ulong length = use.Trap is WatchTrap watch ? watch.Length : 1;
         char[] types = use.Trap is WatchTrap w ? WatchTypes(w) : isKvm ? ExecuteTypes() : [Hardware];
-        foreach (char type in types)
+        (char, ulong, ulong) Key(char type) => (type, use.Trap.Place.Address, length);
+        // An instruction that is trapped in one way stays so.
+        foreach (char type in types.OrderByDescending(type => next.ContainsKey(Key(type)) || _points.ContainsKey(Key(type))))
         {
-            (char, ulong, ulong) key = (type, use.Trap.Place.Address, length);
+            (char, ulong, ulong) key = Key(type);
             if (next.TryGetValue(key, out TrapPoint? shared))
             {
                 shared.Uses.Add(use);
@@ -112,7 +114,6 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
         throw Refused(use.Trap.Place, string.Join(" or ", types.Select(WayOf)));
     }
 
-    // An instruction that is trapped in one way stays so.
     private char[] ExecuteTypes() => kind switch
     {
         TrapKind.Hardware => [Hardware],
