@@ -43,8 +43,8 @@ internal sealed class StubConnection : IDisposable
         Answer("qC", Deadline(), packet => packet.Length >= 2 && packet[0] == 'Q' && packet[1] == 'C', resend: null);
     }
 
-    /// <summary>Sends a request to a machine that stands still and gives its answer. A stop that is told meanwhile means that somebody had resumed
-    /// the machine and the request stopped it and was lost: it is sent again.</summary>
+    /// <summary>Sends a request to a machine that stands still and gives its answer. An interrupt that is told meanwhile means that somebody had resumed
+    /// the machine and the request stopped it and was lost: it is sent again. A trap that the machine has met before is answered behind.</summary>
     public byte[] Ask(string request)
     {
         byte[] framed = RemoteProtocol.Frame(request);
@@ -130,7 +130,7 @@ internal sealed class StubConnection : IDisposable
         {
             if (packet is not null && isAnswer(packet))
                 return packet;
-            if (packet is null && resend is not null)
+            if (packet is null && resend is not null && _stops.Last().Signal != StopReply.Trap)
                 Send(resend);
         }
         throw new VmiException(VmiErrorCode.Timeout, $"QEMU's gdbstub did not answer '{request}' within {_timeout / 1000.0:0.#} s.");

@@ -48,6 +48,22 @@ public sealed class StubConnectionTests
         Assert.Equal(512, connection.Ask("m0,100").Length);
     }
 
+    [Fact]
+    public void A_request_behind_a_trap_is_sent_once()
+    {
+        var asked = new List<string>();
+        using StubPeer peer = StubPeer.Answering(request =>
+        {
+            asked.Add(request);
+            return request == "m0,1" ? ["T05thread:01;", "aa"] : ["OK"];
+        });
+        Assert.Equal("aa"u8, peer.Connection.Ask("m0,1"));
+        Assert.True(peer.Connection.Demand("Z1,1000,1"));
+        Assert.Equal(["m0,1", "Z1,1000,1"], asked);
+        Assert.True(peer.Connection.TryTakeStop(out StopReply stop));
+        Assert.Equal(StopReply.Trap, stop.Signal);
+    }
+
     [Theory]
     [InlineData("OK", true)]
     [InlineData("", false)]

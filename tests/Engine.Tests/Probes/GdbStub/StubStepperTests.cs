@@ -267,13 +267,15 @@ public sealed class StubStepperTests : IDisposable
     [InlineData("T02thread:01;", 2)]
     [InlineData("T1dthread:01;", 0x1d)]
     [InlineData("W00", -1)]
-    public void A_stop_for_another_reason_ends_the_step(string told, int signal)
+    public void A_stop_for_another_reason_ends_the_step_which_is_made_up_for_later(string told, int signal)
     {
         StubStepper stepper = Stepper(stepsThroughTraps: false);
         _machine.Hit(At);
         _machine.Stop = told;
         Assert.Equal(signal, StepOver(stepper)!.Signal);
         Assert.Equal([Lift, Step, PutBack], _machine.Requests);
+        if (signal >= 0)
+            AssertRetry(stepper);
         AssertNew(stepper, At);
     }
 
