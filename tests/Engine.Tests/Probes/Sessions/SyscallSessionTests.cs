@@ -32,7 +32,7 @@ public sealed class SyscallSessionTests
     [Theory, MemberData(nameof(Variants))]
     public async Task Named_calls_are_seen_exactly(string kernel, int vcpus, string variant)
     {
-        int total = FullCounts.Or(800, 100_000);
+        int total = FullCounts.Or(400, 100_000);
         using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, vcpus);
         GuestArchitecture architecture = loan.Guest.Options.Kernel.Architecture;
         bool isWide = architecture == GuestArchitecture.Amd64 && variant.Length == 0;

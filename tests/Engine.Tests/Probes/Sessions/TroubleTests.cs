@@ -296,10 +296,10 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
         await Guest.CommandAsync("load on", Cancel);
         using (var run = ProbeRun.Start(Guest, "CRWrite(3){ ReadRegister(CR3, #out) } " + Busy, new SessionOptions { Streams = new StreamOptions { Capacity = 1000 } }))
         {
-            for (int i = 0; i < 10; i++)
+            for (int i = 0; i < 4; i++)
             {
                 long hits = run.Status(1).Hits;
-                IdleQemu.Await(() => run.Status(1).Hits > hits + 10);
+                IdleQemu.Await(() => run.Status(1).Hits > hits + 3);
                 run.Session.Enable(1, false);
                 long then = run.Status(1).Hits;
                 run.Session.Enable(0, i % 2 == 0);
