@@ -24,7 +24,7 @@
 
 enum {
     CONNECT_MS = 1000,
-    STATE_MS = 300,      /* the monitor may hang, and a guest may wait for this answer */
+    STATE_MS = 200,      /* the monitor may hang, and a guest may wait for this answer */
     LEAVE_MS = 10000,    /* a QEMU that hangs this long keeps its breakpoints */
     CLOSE_MS = 3000,
     HIGHEST_FD = 4096,

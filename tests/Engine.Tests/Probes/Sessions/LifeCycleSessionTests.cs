@@ -17,9 +17,10 @@ public sealed class LifeCycleSessionTests
     {
         int count = FullCounts.Or(20, 1000);
         using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, vcpus);
+        // A kernel thread ends with the page table of whoever ran before it.
         using ProbeRun run = ProbeRun.Start(loan.Guest, """
             CRWrite(3){ ReadRegister(CR3, #cr3) }
-            ExecuteAt(do_exit){ ReadRegister(CR3, #exit) ProcessList(PID, PGDP, #exit) }
+            ExecuteAt(do_exit){ ProcessIs(NAME, "init"){ ReadRegister(CR3, #exit) ProcessList(PID, PGDP, #exit) } }
             """);
         HashSet<ulong> known = [.. Tables(run.Guest)];
         await loan.Guest.CommandAsync($"spawn {count}", Cancel);
