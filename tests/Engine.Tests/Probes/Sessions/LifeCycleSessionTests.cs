@@ -17,27 +17,34 @@ public sealed class LifeCycleSessionTests
     {
         int count = FullCounts.Or(20, 1000);
         using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, vcpus);
-        // A kernel thread ends with the page table of whoever ran before it.
+        // A kernel thread ends with the page table of whoever ran before it: whose end it is stands behind the list.
         using ProbeRun run = ProbeRun.Start(loan.Guest, """
             CRWrite(3){ ReadRegister(CR3, #cr3) }
-            ExecuteAt(do_exit){ ProcessIs(NAME, "init"){ ReadRegister(CR3, #exit) ProcessList(PID, PGDP, #exit) } }
+            ExecuteAt(do_exit){ ReadRegister(CR3, #exit) ProcessList(PID, PGDP, #exit) ProcessIs(NAME, "init"){ ReadRegister(CR0, #exit) } }
             """);
         HashSet<ulong> known = [.. Tables(run.Guest)];
         await loan.Guest.CommandAsync($"spawn {count}", Cancel);
         known.UnionWith(Tables(run.Guest));
         List<VmiRecord> exits = run.Stop("exit"), switches = run.Drain("cr3");
 
-        var seen = new List<int>();
+        List<int> seen = [], ended = [];
         ulong current = 0;
         foreach (VmiRecord record in exits)
         {
-            if (record is RegisterRecord register)
+            if (record is RegisterRecord { Register: "CR3" } register)
+            {
                 current = register.PageDirectory!.Value;
+                ended.Clear();
+            }
             else if (record is ProcessRecord { PageDirectory: { } table } process)
             {
                 known.Add(table);
                 if (table == current)
-                    seen.Add(process.ProcessId!.Value);
+                    ended.Add(process.ProcessId!.Value);
+            }
+            else if (record is RegisterRecord { Register: "CR0" })
+            {
+                seen.AddRange(ended);
             }
         }
         Assert.Equal(await loan.Guest.SpawnedAsync(Cancel), seen);
