@@ -85,6 +85,19 @@ internal sealed partial class StubDoor : IDisposable
     /// <summary>Tells the guardian that the machine stands still by this process's doing, or will in a moment.</summary>
     public void ExpectStop() => _guardian.ExpectOwnStop();
 
+    /// <summary>As <see cref="ExpectStop"/>, at the end of a session, which goes on to its own end should the guardian have gone.</summary>
+    public void TryExpectStop()
+    {
+        try
+        {
+            ExpectStop();
+        }
+        catch (VmiException e) when (e.Code == VmiErrorCode.GuardianUnavailable)
+        {
+            // It goes at once when QEMU closes the connection, before this process has seen that.
+        }
+    }
+
     /// <summary>Closes the stub. The caller has taken its traps out, and resumed the machine or left it paused. Returns what did not work, in words, or
     /// null.</summary>
     public string? Close()

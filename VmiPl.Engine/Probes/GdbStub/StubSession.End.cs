@@ -5,14 +5,17 @@ namespace VmiPl.Probes.GdbStub;
 /// <summary>How a machine is left.</summary>
 internal sealed partial class StubSession
 {
+    // Whoever takes the stub away does so by two commands of the monitor, and ours may come between them.
+    private const int ReclaimTries = 3;
+
     /// <summary>Takes the traps out, resumes the machine where nobody wants it paused, and closes the stub. What cannot be done here is left to the
     /// guardian. Gives what did not work.</summary>
     public VmiException? Leave()
     {
         try
         {
-            if (!_held && _door.IsGuarded)
-                _door.ExpectStop();
+            if (!_held)
+                _door.TryExpectStop();
             _connection.Halt();
             // Events that come too late for their programs: their vCPUs stand before the instruction, and execute it when they go on. Where the
             // machine was thought to be paused, any stop tells that it had been resumed.
@@ -38,7 +41,7 @@ internal sealed partial class StubSession
 
     /// <summary>Somebody has closed the stub under us. QEMU keeps breakpoints then, and would stop at the next one with nobody there to hear of it: so
     /// the stub is opened once more for as long as it takes to remove them.</summary>
-    private VmiException? Reclaim()
+    private VmiException? Reclaim(int tries = ReclaimTries)
     {
         try
         {
@@ -49,6 +52,10 @@ internal sealed partial class StubSession
             if (!_held)
                 connection.Demand("D");
             return Close(door);
+        }
+        catch (VmiException e) when (tries > 1 && e.Code is VmiErrorCode.StubLost or VmiErrorCode.MonitorUnavailable)
+        {
+            return Reclaim(tries - 1);
         }
         catch (VmiException e)
         {

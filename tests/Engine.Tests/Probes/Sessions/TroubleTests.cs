@@ -175,7 +175,7 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
         Human("gdbserver none");
         await run.Session.Over.WaitAsync(Cancel);
 
-        AssertEnded(run, VmiErrorCode.StubLost);
+        AssertEnded(run, VmiErrorCode.StubLost, VmiErrorCode.GuardianUnavailable);
         await AssertGoesOnAsync(Guest);
     }
 
@@ -191,7 +191,7 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
                 monitor.Human($"gdbserver unix:{folder.File("other")},server=on,wait=off");
             }
             await run.Session.Over.WaitAsync(Cancel);
-            AssertEnded(run, VmiErrorCode.StubLost);
+            AssertEnded(run, VmiErrorCode.StubLost, VmiErrorCode.GuardianUnavailable);
         }
         await Guest.CommandAsync("calls 5", Cancel);
         using (var other = new GdbClient(folder.File("other")))
@@ -221,7 +221,7 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
             monitor.Dispose();
             await run.Session.Over.WaitAsync(Cancel);
 
-            AssertEnded(run, VmiErrorCode.StubLost);
+            AssertEnded(run, VmiErrorCode.StubLost, VmiErrorCode.GuardianUnavailable);
             Assert.Contains("detaches", run.Session.Failure!.Message, StringComparison.Ordinal);
             Assert.StartsWith("QC", other.Ask("qC"), StringComparison.Ordinal);
             Assert.Equal("OK", other.Ask("D"));
