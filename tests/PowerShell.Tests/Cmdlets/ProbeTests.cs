@@ -193,6 +193,29 @@ public sealed class ProbeTests(GuestFixture fixture) : GuestTests(fixture)
     }
 
     [Fact]
+    public async Task Ctrl_C_at_any_moment_leaves_a_session_that_can_be_stopped_or_none()
+    {
+        const int Rounds = 12, LongestMs = 1000;
+        var random = new Random(Rounds);
+        for (int round = 0; round < Rounds; round++)
+        {
+            Task<string> busy = Guest.CommandAsync("calls 20", TestContext.Current.CancellationToken);
+            using (PowerShell shell = Session.Start("Start-VmiProbe $name -ScriptText 'Syscall{ ReadRegister(EAX, #calls) }' | Receive-VmiStream -Wait"))
+            {
+                IAsyncResult running = shell.BeginInvoke();
+                // The moment is what is tested: from the script's compilation to full work.
+                await Task.Delay(random.Next(LongestMs), TestContext.Current.CancellationToken);
+                shell.Stop();
+                Assert.Throws<PipelineStoppedException>(() => shell.EndInvoke(running));
+            }
+            Get("Get-VmiProbe | Stop-VmiProbe");
+            Assert.Empty(Get("Get-VmiProbe"));
+            Assert.False(HasStub());
+            await busy;
+        }
+    }
+
+    [Fact]
     public async Task A_job_hands_out_the_records_and_stops_the_session()
     {
         Get($"$job = Start-VmiProbe $name -ScriptText '{Exits}' -AsJob -Name deaths; $p = $job.Probe");
