@@ -31,6 +31,21 @@ public sealed class CleanlinessTests
     {
         var options = new GuestOptions { Kernel = (GuestKernel)typeof(GuestKernel).GetProperty(kernel)!.GetValue(null)!, Vcpus = vcpus };
         GuestFacts.Need(options.Kernel);
+        // A kernel patches its own code whenever a static key turns, as for a clock that it finds unstable on a busy host. That is rare;
+        // what a session leaves, it leaves in the next guest, too.
+        IReadOnlyList<string> changes = await ChangesOfTextAsync(options);
+        for (int guest = 2; changes.Count > 0 && guest <= 3; guest++)
+        {
+            Assert.DoesNotContain(changes, change => change.EndsWith("CC", StringComparison.Ordinal));
+            TestContext.Current.SendDiagnosticMessage(string.Join(", ", changes));
+            changes = await ChangesOfTextAsync(options);
+        }
+        Assert.Empty(changes);
+    }
+
+    /// <summary>What a session changed in the text of a guest of its own: address, byte before and after. Holds that nothing else has changed.</summary>
+    private static async Task<IReadOnlyList<string>> ChangesOfTextAsync(GuestOptions options)
+    {
         await using TestGuest guest = await TestGuest.StartAsync(options, Cancel);
         using var run = ProbeRun.Start(guest, Busy + """
             MSRWrite(){ ReadRegister(RCX, #out) }
@@ -44,7 +59,7 @@ public sealed class CleanlinessTests
         SortedDictionary<ulong, byte[]> text = QemuTrace.Text(run.Guest);
         string debugRegisters = QemuTrace.DebugRegisters(guest);
         IReadOnlyList<string?> chardevs = QemuTrace.Chardevs(guest);
-        Assert.Equal(vcpus, debugRegisters.Split("DR7").Length - 1);
+        Assert.Equal(options.Vcpus, debugRegisters.Split("DR7").Length - 1);
         Assert.True(text.Count > 1 && text.Values.Sum(bytes => bytes.Length) > 8 << 20);
 
         using (var again = ProbeRun.Start(guest, Busy))
@@ -54,11 +69,19 @@ public sealed class CleanlinessTests
             Assert.NotEmpty(again.Stop("out"));
         }
 
-        foreach ((ulong start, byte[] bytes) in QemuTrace.Text(run.Guest))
-            Assert.True(bytes.AsSpan().SequenceEqual(text[start]), $"text at {start:x}");
+        SortedDictionary<ulong, byte[]> after = QemuTrace.Text(run.Guest);
+        Assert.Equal(text.Keys, after.Keys);
         Assert.Equal(debugRegisters, QemuTrace.DebugRegisters(guest));
         Assert.Equal(chardevs, QemuTrace.Chardevs(guest));
         QemuTrace.AssertClean(guest);
+        return
+        [
+            .. from section in text
+               let now = after[section.Key]
+               from place in Enumerable.Range(0, section.Value.Length)
+               where section.Value[place] != now[place]
+               select $"{section.Key + (ulong)place:x}: {section.Value[place]:X2} {now[place]:X2}",
+        ];
     }
 
     [Fact]
