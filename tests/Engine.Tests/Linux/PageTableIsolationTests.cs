@@ -15,8 +15,13 @@ namespace VmiPl.Tests.Linux;
 
 public sealed class PageTableIsolationTests
 {
+    /// <summary>One of each kind of page table with and without it.</summary>
     public static TheoryData<string> Configurations =>
-        [.. GuestMatrix.For(GuestKernel.Amd64_6_12).Concat(GuestMatrix.I386).Where(configuration => configuration.Options.Monitor != MonitorKind.None).Select(configuration => configuration.Name)];
+    [
+        .. GuestMatrix.For(GuestKernel.Amd64_6_12).Concat(GuestMatrix.I386).Where(configuration => configuration.Options.Monitor != MonitorKind.None)
+            .DistinctBy(configuration => (configuration.Options.Kernel, configuration.Options.FiveLevelPaging, configuration.Options.PageTableIsolation))
+            .Select(configuration => configuration.Name),
+    ];
 
     /// <summary>What the kernel's flags say and what its tables say is the same, and it is what the guest was booted with.</summary>
     [Theory]
