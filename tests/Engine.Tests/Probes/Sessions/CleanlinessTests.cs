@@ -31,8 +31,8 @@ public sealed class CleanlinessTests
     {
         var options = new GuestOptions { Kernel = (GuestKernel)typeof(GuestKernel).GetProperty(kernel)!.GetValue(null)!, Vcpus = vcpus };
         GuestFacts.Need(options.Kernel);
-        // A kernel patches its own code whenever a static key turns, as for a clock that it finds unstable on a busy host. That is rare;
-        // what a session leaves, it leaves in the next guest, too.
+        // A change was seen once, on a busy host; the likely cause is the kernel's own patching, where a static key turns, and it was not seen
+        // again. What a session leaves every time it leaves in the next guest, too; a fault that shows only now and then may pass here.
         IReadOnlyList<string> changes = await ChangesOfTextAsync(options);
         for (int guest = 2; changes.Count > 0 && guest <= 3; guest++)
         {

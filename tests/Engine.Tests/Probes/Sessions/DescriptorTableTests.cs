@@ -10,7 +10,7 @@ public sealed class DescriptorTableTests
 
     private static readonly CancellationToken _cancel = TestContext.Current.CancellationToken;
 
-    public static TheoryData<string, int> Guests => new() { { "6.1-amd64", 1 }, { "6.12-amd64", 4 }, { "6.1-i386", 1 }, { "6.1-i386-pae", 4 } };
+    public static TheoryData<string, int> Guests => new() { { "6.1-amd64", 1 }, { "6.12-amd64", 1 }, { "6.12-amd64", 4 }, { "6.1-i386", 1 }, { "6.1-i386-pae", 4 } };
 
     /// <summary>Through a mapping that is made for it after the start and taken away again, and through the table's own address.</summary>
     [Theory]
