@@ -27,6 +27,8 @@ enum {
     STATE_MS = 200,      /* the monitor may hang, and a guest may wait for this answer */
     LEAVE_MS = 10000,    /* a QEMU that hangs this long keeps its breakpoints */
     CLOSE_MS = 3000,
+    LOOKS = 4,
+    LOOK_MS = 10,        /* and twice as long before each further look */
     HIGHEST_FD = 4096,
 };
 
@@ -157,18 +159,38 @@ static bool is_socket(const char *path)
     return lstat(path, &facts) == 0 && S_ISSOCK(facts.st_mode);
 }
 
+/* A stop that QEMU had still to tell may come behind the detach, with nobody left to hear of it (a pending CPU_INTERRUPT_DEBUG of
+   TCG): the machine would stand still for good. It comes as soon as the vCPU runs. */
+static void see_off(const struct monitor *monitor)
+{
+    char answer[16384];
+    for (int look = 0; look < LOOKS; look++) {
+        poll(NULL, 0, LOOK_MS << look);
+        enum state state = ask_state(monitor);
+        if (state == STATE_UNKNOWN)
+            return;
+        /* Somebody else's stub stops it for events of his own. */
+        if (state == STATE_AT_EVENT
+            && monitor_ask(monitor, "info chardev", answer, sizeof answer, now_ms() + STATE_MS) && !strstr(answer, "gdb: filename"))
+            monitor_ask(monitor, "cont", answer, sizeof answer, now_ms() + STATE_MS);
+    }
+}
+
 /* The guest first, the monitor afterwards: that may hang. */
 static void clean_up(const char *path, const struct monitor *monitor, const struct session *session)
 {
     /* Without the socket the host had not opened the gdbstub yet: another one's may be open there. */
     bool opened = is_socket(path);
+    bool stay = false;
     if (session->connection >= 0) {
-        bool stay = is_to_stay(monitor, session);
+        stay = is_to_stay(monitor, session);
         stub_leave(path, session->connection, stay, now_ms() + LEAVE_MS);
     }
     char answer[1024];
     if (opened)
         monitor_ask(monitor, "gdbserver none", answer, sizeof answer, now_ms() + CLOSE_MS);
+    if (session->connection >= 0 && !stay)
+        see_off(monitor);
 }
 
 /* A socket's path is unlinked; should there be anything else by now, it is not ours. */

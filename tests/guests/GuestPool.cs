@@ -10,9 +10,13 @@ public static class GuestPool
 
     static GuestPool() => AppDomain.CurrentDomain.ProcessExit += (_, _) => Clear();
 
-    /// <summary>Most guests alive at a time: <c>VMIPL_GUEST_LIMIT</c>, else 2.</summary>
+    // A guest that nobody works with costs its RAM and next to no time; booting it again costs a processor for ten seconds.
+    private static readonly long _memoryMiB = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2 >> 20;
+
+    /// <summary>Most guests alive at a time: <c>VMIPL_GUEST_LIMIT</c>, else 6; fewer where the RAM of all would be more than half of this
+    /// machine's.</summary>
     public static int Limit { get; } =
-        int.TryParse(Environment.GetEnvironmentVariable("VMIPL_GUEST_LIMIT"), out var limit) && limit > 0 ? limit : 2;
+        int.TryParse(Environment.GetEnvironmentVariable("VMIPL_GUEST_LIMIT"), out var limit) && limit > 0 ? limit : 6;
 
     /// <summary>Lends a guest with these options. The caller disposes the loan, not the guest; others may hold the same
     /// guest meanwhile. Waits while as many guests as allowed are lent: hold one loan at a time.</summary>
@@ -25,7 +29,7 @@ public static class GuestPool
             {
                 if (Find(options) is { } found)
                     return found;
-                if (_entries.Count < Limit || MakeRoom())
+                if (MakeRoom(options))
                     return await BootAsync(options, cancel).ConfigureAwait(false);
             }
             finally
@@ -65,14 +69,19 @@ public static class GuestPool
         return true;
     }
 
-    private static bool MakeRoom()
+    /// <summary>Ends guests that are not lent until there is room for one more, if there can be; one alone always has room.</summary>
+    private static bool MakeRoom(GuestOptions options)
     {
         lock (_entries)
         {
-            if (_entries.Find(e => e.Borrowers == 0) is not { } idle)
-                return false;
-            idle.Guest.Dispose();
-            return _entries.Remove(idle);
+            while (_entries.Count >= Limit || (_entries.Count > 0 && _entries.Sum(e => (long)e.Guest.Options.MemoryMiB) + options.MemoryMiB > _memoryMiB))
+            {
+                if (_entries.Find(e => e.Borrowers == 0) is not { } idle)
+                    return false;
+                idle.Guest.Dispose();
+                _entries.Remove(idle);
+            }
+            return true;
         }
     }
 
@@ -94,7 +103,11 @@ public static class GuestPool
         return new GuestLoan(entry.Guest, () =>
         {
             lock (_entries)
-                entry.Borrowers--;
+            {
+                // One that spins costs a processor all the time.
+                if (--entry.Borrowers == 0 && entry.Guest.Options.Spinning && _entries.Remove(entry))
+                    entry.Guest.Dispose();
+            }
             _returned.Release();
         });
     }

@@ -5,7 +5,7 @@ namespace VmiPl.TestGuests;
 
 /// <summary>Compiles the guest's test module (<c>module/</c>) with the kernel's own build system, once per source text and kernel,
 /// from Debian's header packages, which are unpacked for that and not kept.</summary>
-internal static partial class TestModule
+public static partial class TestModule
 {
     /// <summary>The module's name.</summary>
     public const string Name = "vmipl_test";

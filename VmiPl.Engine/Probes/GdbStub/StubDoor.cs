@@ -98,14 +98,14 @@ internal sealed partial class StubDoor : IDisposable
         }
     }
 
-    /// <summary>Closes the stub. The caller has taken its traps out, and resumed the machine or left it paused. Returns what did not work, in words, or
-    /// null.</summary>
-    public string? Close()
+    /// <summary>Closes the stub. The caller has taken its traps out, and resumed the machine or left it paused. Where it was resumed, it is once more if a
+    /// stop of the stub's came behind that. Returns what did not work, in words, or null.</summary>
+    public string? Close(bool resume)
     {
         if (!_isOpen)
             return null;
         Leave();
-        return CloseStub(_monitor) ?? (_replaced is null ? null : Serve(_monitor, _replaced + ",wait=off"));
+        return CloseStub(_monitor) ?? (resume ? ResumeFromEvent() : null) ?? (_replaced is null ? null : Serve(_monitor, _replaced + ",wait=off"));
     }
 
     /// <summary>Leaves a stub that is no longer ours: it stays as it is.</summary>
@@ -132,6 +132,20 @@ internal sealed partial class StubDoor : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Abandon();
+
+    private string? ResumeFromEvent()
+    {
+        try
+        {
+            if (_monitor.HumanCommand("info status").Contains("(debug)", StringComparison.Ordinal))
+                _monitor.Resume();
+            return null;
+        }
+        catch (VmiException e)
+        {
+            return e.Code == VmiErrorCode.MachineLost ? null : $"Whether the machine runs could not be asked: {e.Message}";
+        }
+    }
 
     private static string? CloseStub(IMachineMonitor monitor) => Serve(monitor, "none");
 

@@ -8,6 +8,12 @@ internal sealed partial class StubSession
     // Whoever takes the stub away does so by two commands of the monitor, and ours may come between them.
     private const int ReclaimTries = 3;
 
+    private const byte Hlt = 0xf4;
+    private static readonly TimeSpan StepTime = TimeSpan.FromMilliseconds(100);
+
+    // vCPUs that were stepped while memory was watched.
+    private readonly HashSet<int> _stepped = [];
+
     /// <summary>Takes the traps out, resumes the machine where nobody wants it paused, and closes the stub. What cannot be done here is left to the
     /// guardian. Gives what did not work.</summary>
     public VmiException? Leave()
@@ -22,6 +28,7 @@ internal sealed partial class StubSession
             while (_connection.TryTakeStop(out _))
                 _held = false;
             _traps.Clear(_connection);
+            TakeLateStops();
             if (!_held)
                 _connection.Demand("D");
         }
@@ -37,6 +44,27 @@ internal sealed partial class StubSession
             return e.Code == VmiErrorCode.MachineLost ? null : e;
         }
         return Close(_door);
+    }
+
+    /// <summary>A step that touches watched memory may leave a stop behind in QEMU's TCG (<c>CPU_INTERRUPT_DEBUG</c> beside the step's own end), which
+    /// comes when the vCPU is resumed: with nobody there to hear of it, the machine would stand still for good. Another step, with the traps out, has
+    /// it told. A vCPU that is halted has run since, and would not end a step.</summary>
+    private void TakeLateStops()
+    {
+        Span<byte> last = stackalloc byte[1];
+        foreach (int vcpu in _stepped)
+        {
+            string thread = _vcpus.ThreadOf(vcpu);
+            _vcpu.Enter(vcpu, thread);
+            if (_vcpu.ReadVirtual(_vcpu.InstructionPointer - 1, 0, last) == 1 && last[0] == Hlt)
+                continue;
+            _connection.Resume("vCont;s:" + thread);
+            if (!_connection.WaitForStop(signal: null, StepTime))
+                _connection.Halt();
+            while (_connection.TryTakeStop(out _))
+            {
+            }
+        }
     }
 
     /// <summary>Somebody has closed the stub under us. QEMU keeps breakpoints then, and would stop at the next one with nobody there to hear of it: so
@@ -65,5 +93,5 @@ internal sealed partial class StubSession
     }
 
     private VmiException? Close(StubDoor door) =>
-        door.Close() is { } problem ? new VmiException(VmiErrorCode.MonitorUnavailable, problem, Machine.Name) : null;
+        door.Close(resume: !_held) is { } problem ? new VmiException(VmiErrorCode.MonitorUnavailable, problem, Machine.Name) : null;
 }

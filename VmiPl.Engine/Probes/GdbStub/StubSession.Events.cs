@@ -100,6 +100,7 @@ internal sealed partial class StubSession
     {
         if (_traps.At(_vcpu.InstructionPointer) is not null)
             return;
+        _stepped.Add(vcpu);
         StopReply stop = _stepper.Step(_vcpus.ThreadOf(vcpu));
         Demand(stop);
         _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
@@ -181,6 +182,8 @@ internal sealed partial class StubSession
         StopReply? stop = _stepper.StepOver(vcpu, _vcpus.ThreadOf(vcpu));
         if (stop is null)
             return;
+        if (_traps.Watches.Count > 0)
+            _stepped.Add(vcpu);
         Demand(stop);
         if (stop.Watch is { } watched)
         {
@@ -214,7 +217,7 @@ internal sealed partial class StubSession
                 continue;
             try
             {
-                _traps.Become(Wanted());
+                Place();
             }
             catch (VmiException e) when (e.Code == VmiErrorCode.TrapRefused)
             {

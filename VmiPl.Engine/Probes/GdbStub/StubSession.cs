@@ -60,7 +60,7 @@ internal sealed partial class StubSession : IDisposable
             _scan = new WatchScan(guest, _vcpu);
             _aliases = AliasTracker.For(guest, probes, () => TrapsChanged(AliasProblem), problem => events.Notice(problem, isError: false));
             _traps.TrapReset();
-            _traps.Become(Wanted());
+            Place();
             GoOn();
         }
         catch
@@ -95,7 +95,7 @@ internal sealed partial class StubSession : IDisposable
                 _probes[id].Add(bodies);
             foreach ((int id, int body) in selections)
                 _probes[id].Body = body;
-            _traps.Become(Wanted());
+            Place();
         }
         catch
         {
@@ -116,7 +116,7 @@ internal sealed partial class StubSession : IDisposable
         try
         {
             probe.IsEnabled = enabled;
-            _traps.Become(Wanted());
+            Place();
         }
         catch
         {
@@ -225,6 +225,15 @@ internal sealed partial class StubSession : IDisposable
         _door.ExpectStop();
     }
 
+    /// <summary>Makes the traps those that are wanted now. Throws <c>TrapRefused</c>, with nothing changed.</summary>
+    private void Place()
+    {
+        bool had = _traps.HasOwn;
+        _traps.Become([.. Wanted()]);
+        if (had && !_traps.HasOwn)
+            _events.Notice("No breakpoint is left to follow the guest's modules and mappings: what it loads or maps from now on is not watched.", isError: true);
+    }
+
     /// <summary>What is to be trapped at this moment.</summary>
     private IEnumerable<TrapUse> Wanted()
     {
@@ -245,7 +254,7 @@ internal sealed partial class StubSession : IDisposable
     {
         try
         {
-            _traps.Become(Wanted());
+            Place();
         }
         catch (VmiException e) when (e.Code == VmiErrorCode.TrapRefused)
         {

@@ -27,6 +27,9 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
     private Dictionary<(char Type, ulong Address, ulong Length), TrapPoint> _points = [];
     private Dictionary<ulong, TrapPoint> _executed = [];
 
+    /// <summary>Whether the traps of the driver's own are in, too: without them what a guest loads or maps later is not looked at.</summary>
+    public bool HasOwn { get; private set; } = true;
+
     /// <summary>The watchpoints.</summary>
     public IReadOnlyList<TrapPoint> Watches { get; private set; } = [];
 
@@ -36,16 +39,18 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
     /// <summary>What stands at an instruction, or null.</summary>
     public TrapPoint? At(ulong address) => _executed.GetValueOrDefault(address);
 
-    /// <summary>Makes the traps those that are wanted: all of them, or none is changed. Throws <c>TrapRefused</c> for one that cannot be had.</summary>
-    public void Become(IEnumerable<TrapUse> wanted)
+    /// <summary>Makes the traps those that are wanted: all of the probes', or none is changed. Throws <c>TrapRefused</c> for one that cannot be had.
+    /// The driver's own come after them, all or none: <see cref="HasOwn"/> says which.</summary>
+    public void Become(IReadOnlyCollection<TrapUse> wanted)
     {
         // Debug registers are few: those that nothing else can do come first.
         var next = new Dictionary<(char, ulong, ulong), TrapPoint>();
         var fresh = new List<TrapPoint>();
         try
         {
-            foreach (TrapUse use in wanted.OrderBy(use => use.Trap is ExecuteTrap))
+            foreach (TrapUse use in wanted.Where(use => use.Own is null).OrderBy(use => use.Trap is ExecuteTrap))
                 Take(use, next, fresh);
+            HasOwn = TryTakeOwn([.. wanted.Where(use => use.Own is not null)], next, fresh);
         }
         catch
         {
@@ -112,6 +117,29 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
             return;
         }
         throw Refused(use.Trap.Place, string.Join(" or ", types.Select(WayOf)));
+    }
+
+    private bool TryTakeOwn(TrapUse[] own, Dictionary<(char, ulong, ulong), TrapPoint> next, List<TrapPoint> fresh)
+    {
+        int before = fresh.Count;
+        try
+        {
+            foreach (TrapUse use in own)
+                Take(use, next, fresh);
+            return true;
+        }
+        catch (VmiException e) when (e.Code == VmiErrorCode.TrapRefused)
+        {
+            fresh[before..].ForEach(Remove);
+            fresh.RemoveRange(before, fresh.Count - before);
+            foreach (((char, ulong, ulong) key, TrapPoint point) in next.ToArray())
+            {
+                point.Uses.RemoveAll(own.Contains);
+                if (point.Uses.Count == 0)
+                    next.Remove(key);
+            }
+            return false;
+        }
     }
 
     private char[] ExecuteTypes() => kind switch

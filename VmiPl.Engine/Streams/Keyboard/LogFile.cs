@@ -15,7 +15,8 @@ internal sealed class LogFile : IDisposable
 {
     private const string Stderr = "/dev/stderr";
     private const int StderrNumber = 2, WriteOnly = 1, AccessMask = 3, StepMs = 10;
-    private static readonly TimeSpan CloseTime = TimeSpan.FromSeconds(1);
+    // QEMU's threads go on with the old file while they translate or execute; on a slow host that is seconds.
+    private static readonly TimeSpan CloseTime = TimeSpan.FromSeconds(10);
     private readonly IMachineMonitor _monitor;
     private readonly string _path;
     private readonly SafeFileHandle? _before;

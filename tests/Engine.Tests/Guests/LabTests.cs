@@ -17,6 +17,7 @@ public sealed class LabTests(ITestOutputHelper output)
         // There is no network in the lab to fetch them from.
         foreach (GuestKernel kernel in GuestMatrix.All.Select(configuration => configuration.Options.Kernel).Distinct())
             kernel.Install();
+        TestModule.For(GuestKernel.Amd64_6_12, GuestKernel.Amd64_6_12.Install());
         using TemporaryFolder shared = new();
         string report = shared.File("report.json");
         LabResult result = await KvmLab.RunAsync(

@@ -145,6 +145,36 @@ public sealed class StubTrapsTests : IDisposable
     }
 
     [Fact]
+    public void The_drivers_own_are_had_all_or_none_and_take_nothing_from_a_probe()
+    {
+        LeaveDebugRegisters(3);
+        StubTraps traps = Traps(kind: TrapKind.Hardware);
+        TrapUse probe = ScriptedMachine.Execute(A), shared = Own(A), own = Own(B), last = Own(C);
+        traps.Become([own, shared, last, probe]);
+        Assert.True(traps.HasOwn);
+        Assert.Equal(["1,1000,1", "1,2000,1", "1,3000,1"], _machine.Traps);
+        Assert.Equal([probe, shared], traps.At(A)!.Uses);
+
+        LeaveDebugRegisters(2);
+        traps.Become([]);
+        traps.Become([own, shared, last, probe]);
+        Assert.False(traps.HasOwn);
+        Assert.Equal(["1,1000,1"], _machine.Traps);
+        Assert.Same(probe, Assert.Single(traps.At(A)!.Uses));
+        Assert.Null(traps.At(B));
+
+        LeaveDebugRegisters(3);
+        traps.Become([own, last, probe]);
+        Assert.True(traps.HasOwn);
+        LeaveDebugRegisters(2);
+        traps.Become([own, last, probe, Own(D)]);
+        Assert.False(traps.HasOwn);
+        Assert.Equal(["1,1000,1"], _machine.Traps);
+
+        static TrapUse Own(ulong address) => ScriptedMachine.Execute(address) with { Own = _ => { } };
+    }
+
+    [Fact]
     public void A_trap_is_lifted_and_put_back()
     {
         StubTraps traps = Traps();

@@ -1,5 +1,9 @@
+using System.Buffers.Binary;
+using VmiPl.Errors;
+using VmiPl.Probes;
 using VmiPl.Streams;
 using VmiPl.TestGuests;
+using VmiPl.Tests.Guests;
 
 namespace VmiPl.Tests.Probes.Sessions;
 
@@ -17,7 +21,8 @@ public sealed class DescriptorTableTests
     [MemberData(nameof(Guests))]
     public async Task Every_write_to_a_gate_is_seen_and_nothing_else(string kernel, int vcpus)
     {
-        await using TestGuest guest = await StartAsync(kernel, vcpus);
+        using GuestLoan loan = await BorrowAsync(kernel, vcpus);
+        TestGuest guest = loan.Guest;
         await guest.CommandAsync("insmod vmipl_test", _cancel);
         using ProbeRun run = ProbeRun.Start(guest, $"IDTWrite{{ ReadRegister({Rip(kernel)}, #gates) }}");
         ulong behind = 0;
@@ -33,7 +38,8 @@ public sealed class DescriptorTableTests
     [MemberData(nameof(Guests))]
     public async Task Every_write_to_a_descriptor_is_seen(string kernel, int vcpus)
     {
-        await using TestGuest guest = await StartAsync(kernel, vcpus);
+        using GuestLoan loan = await BorrowAsync(kernel, vcpus);
+        TestGuest guest = loan.Guest;
         await guest.CommandAsync("insmod vmipl_test", _cancel);
         ulong behind = await StoresAsync(guest, kernel, "descriptor", 0);
         using ProbeRun run = ProbeRun.Start(guest, $"GDTWrite{{ RegisterHasValue({Rip(kernel)}, 0x{behind:x}){{ ReadRegister({Rip(kernel)}, #descriptors) }} }}");
@@ -50,7 +56,8 @@ public sealed class DescriptorTableTests
     public async Task Each_write_of_the_kernel_is_told_once()
     {
         const string Kernel = "6.1-i386-pae";
-        await using TestGuest guest = await StartAsync(Kernel, 4);
+        using GuestLoan loan = await BorrowAsync(Kernel, 4);
+        TestGuest guest = loan.Guest;
         await guest.CommandAsync("insmod vmipl_test", _cancel);
         using ProbeRun run = ProbeRun.Start(guest, $"GDTWrite{{ ReadRegister({Rip(Kernel)}, #descriptors) }}");
         ulong behind = await StoresAsync(guest, Kernel, "descriptor", 3);
@@ -68,7 +75,8 @@ public sealed class DescriptorTableTests
     [MemberData(nameof(Guests))]
     public async Task Every_load_of_a_register_is_seen(string kernel, int vcpus)
     {
-        await using TestGuest guest = await StartAsync(kernel, vcpus);
+        using GuestLoan loan = await BorrowAsync(kernel, vcpus);
+        TestGuest guest = loan.Guest;
         foreach (bool isThere in (bool[])[false, true])
         {
             using ProbeRun run = ProbeRun.Start(guest, $$"""
@@ -100,7 +108,8 @@ public sealed class DescriptorTableTests
     [MemberData(nameof(Guests))]
     public async Task Every_value_is_seen(string kernel, int vcpus)
     {
-        await using TestGuest guest = await StartAsync(kernel, vcpus);
+        using GuestLoan loan = await BorrowAsync(kernel, vcpus);
+        TestGuest guest = loan.Guest;
         using ProbeRun run = ProbeRun.Start(guest, $$"""
             CRWrite(3){ ReadRegister({{Rip(kernel)}}, #cr3) ReadRegister(CR3, #cr3) }
             MSRWrite(0xC0000103){ ReadRegister({{Rip(kernel)}}, #wrmsr) ReadRegister(EAX, #wrmsr) }
@@ -116,8 +125,50 @@ public sealed class DescriptorTableTests
             Assert.Equal(expected.Where(load => load.Verb == verb), Loads(run, verb, expected));
     }
 
-    private static Task<TestGuest> StartAsync(string kernel, int vcpus) => TestGuest.StartAsync(
-        new GuestOptions { Kernel = GuestKernel.All.Single(one => one.Name == kernel), Vcpus = vcpus, Modules = "msr", KernelArguments = "msr.allow_writes=on", TestModule = true }, _cancel);
+    /// <summary>What four debug registers are enough for: one gate in its own place, not a table; and the loads of a kernel that has them in few
+    /// places, without a look at modules that come later.</summary>
+    [Fact]
+    [Trait(LabSet.Trait, LabSet.Probes)]
+    public async Task Debug_registers_watch_a_gate_and_the_loads_of_a_register()
+    {
+        const string Kernel = "6.12-amd64";
+        SessionOptions hardware = ProbeRun.Options() with { TrapKind = TrapKind.Hardware };
+        using GuestLoan loan = await BorrowAsync(Kernel, 1);
+        TestGuest guest = loan.Guest;
+        await guest.CommandAsync("insmod vmipl_test", _cancel);
+        ulong gate = (await guest.FactsAsync("module gatewp 2", _cancel))["address"];
+        using (ProbeRun run = ProbeRun.Start(guest, $"WriteAt(0x{gate:x}){{ ReadRegister(RIP, #gate) ReadMemory(0x{gate:x}, 8, #value) }}", hardware))
+        {
+            ulong behind = await StoresAsync(guest, Kernel, "gatewp", 0);
+            IReadOnlyDictionary<string, ulong> facts = await guest.FactsAsync($"module gatewp {Times}", _cancel);
+            Assert.Equal(Enumerable.Repeat(behind, 2 * Times), run.Stop("gate").Cast<RegisterRecord>().Select(record => record.Value));
+            Assert.Equal(
+                Enumerable.Range(0, 2 * Times).Select(i => facts[i % 2 == 0 ? "changed" : "value"]),
+                run.Drain("value").Select(record => BinaryPrimitives.ReadUInt64LittleEndian([.. ((MemoryRecord)record).Bytes])));
+        }
+        using (ProbeRun run = ProbeRun.Start(guest, "IDTRWrite{ ReadRegister(RIP, #lidt) ReadRegister(IDTR, #lidt) }", hardware))
+        {
+            (string, ulong, ulong)[] expected = [.. await LoadsAsync(guest, "lidt", 0)];
+            run.Session.Stop();
+            bool isKvm = guest.Options.Accelerator == GuestAccelerator.Kvm;
+            Assert.Equal(isKvm ? 1 : 0, run.Drain("default").Count(record => record is NoticeRecord { Error: { } text } && text.Contains("modules", StringComparison.Ordinal)));
+            Assert.Equal(expected, Loads(run, "lidt", [.. expected]));
+        }
+        if (guest.Options.Accelerator == GuestAccelerator.Kvm)
+            Assert.Equal(VmiErrorCode.TrapRefused, Assert.Throws<VmiException>(() => ProbeRun.Start(guest, "IDTWrite{ ReadRegister(RIP, #gates) }", hardware)).Code);
+    }
+
+    /// <summary>A guest in which the module is not loaded.</summary>
+    private static async Task<GuestLoan> BorrowAsync(string kernel, int vcpus)
+    {
+        GuestLoan loan = await GuestFacts.BorrowAsync(new GuestOptions
+        {
+            Kernel = GuestKernel.All.Single(one => one.Name == kernel), Vcpus = vcpus, Modules = "msr", KernelArguments = "msr.allow_writes=on", TestModule = true,
+        });
+        if ((await loan.Guest.SnapshotAsync(cancel: _cancel)).Modules.Any(module => module.Name == "vmipl_test"))
+            await loan.Guest.CommandAsync("rmmod vmipl_test", _cancel);
+        return loan;
+    }
 
     /// <summary>Has the module store; gives the address behind its instruction.</summary>
     private static async Task<ulong> StoresAsync(TestGuest guest, string kernel, string verb, int cpu)

@@ -43,7 +43,7 @@ internal static class HostedSession
         Console.WriteLine("compiled");
         Console.ReadLine();
         if (mode is "run" or "wait")
-            Host(ProbeSession.Start(guest, script), switches: mode == "run");
+            Host(ProbeSession.Start(guest, script, ProbeRun.Options()), switches: mode == "run");
         else
             Cycle(guest, script, int.Parse(mode.Split(' ')[1], CultureInfo.InvariantCulture));
         Environment.Exit(0);
@@ -64,7 +64,7 @@ internal static class HostedSession
     {
         for (int i = 0; i < cycles; i++)
         {
-            using ProbeSession session = ProbeSession.Start(guest, script);
+            using ProbeSession session = ProbeSession.Start(guest, script, ProbeRun.Options());
             RecordStream stream = session.Outputs.Find("out")!;
             if (!stream.WaitToReadAsync().AsTask().GetAwaiter().GetResult() || !stream.TryRead(out VmiRecord _))
                 Environment.Exit(2);

@@ -20,11 +20,13 @@ public sealed class SyscallSessionTests
             {
                 data.Add(GuestKernel.Amd64_6_1.Name, vcpus, "");
                 data.Add(GuestKernel.Amd64_6_12.Name, vcpus, "");
-                data.Add(GuestKernel.I386.Name, vcpus, "");
+                if (SessionGuests.Has32Bit)
+                    data.Add(GuestKernel.I386.Name, vcpus, "");
             }
             data.Add(GuestKernel.Amd64_6_1.Name, 1, "compat");
             data.Add(GuestKernel.Amd64_6_12.Name, 4, "compat");
-            data.Add(GuestKernel.I386.Name, 1, "sysenter");
+            if (SessionGuests.Has32Bit)
+                data.Add(GuestKernel.I386.Name, 1, "sysenter");
             return data;
         }
     }

@@ -207,7 +207,7 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
     public async Task Whoever_takes_the_stub_and_is_connected_keeps_it_and_the_error_says_what_is_left()
     {
         using var folder = new TemporaryFolder();
-        var options = new SessionOptions { Streams = new StreamOptions { Capacity = 1, OnFull = FullPolicy.Block, BlockTimeout = TimeSpan.FromSeconds(5) } };
+        var options = ProbeRun.Options() with { Streams = new StreamOptions { Capacity = 1, OnFull = FullPolicy.Block, BlockTimeout = TimeSpan.FromSeconds(5) } };
         using (var run = ProbeRun.Start(Guest, Busy, options))
         {
             Task<string> calls = Guest.CommandAsync("calls 50", Cancel);
@@ -265,7 +265,7 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
     public async Task A_consumer_that_never_reads_holds_the_guest_once()
     {
         const int Capacity = 10;
-        var options = new SessionOptions { Streams = new StreamOptions { Capacity = Capacity, OnFull = FullPolicy.Block, BlockTimeout = TimeSpan.FromSeconds(2) } };
+        var options = ProbeRun.Options() with { Streams = new StreamOptions { Capacity = Capacity, OnFull = FullPolicy.Block, BlockTimeout = TimeSpan.FromSeconds(2) } };
         using var run = ProbeRun.Start(Guest, Busy, options);
         // Were each of these held, the guest would not answer in time.
         await Guest.CommandAsync("calls 300", Cancel);
@@ -279,7 +279,7 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
     [Fact]
     public async Task Probes_are_stopped_while_a_full_stream_holds_the_guest()
     {
-        var options = new SessionOptions { Streams = new StreamOptions { Capacity = 1, OnFull = FullPolicy.Block, BlockTimeout = TimeSpan.FromSeconds(3) } };
+        var options = ProbeRun.Options() with { Streams = new StreamOptions { Capacity = 1, OnFull = FullPolicy.Block, BlockTimeout = TimeSpan.FromSeconds(3) } };
         using var run = ProbeRun.Start(Guest, Busy, options);
         Task<string> calls = Guest.CommandAsync("calls 50", Cancel);
         IdleQemu.Await(() => run.Status(0).Records > 1);
@@ -294,7 +294,7 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
     public async Task A_storm_of_events_starves_no_control()
     {
         await Guest.CommandAsync("load on", Cancel);
-        using (var run = ProbeRun.Start(Guest, "CRWrite(3){ ReadRegister(CR3, #out) } " + Busy, new SessionOptions { Streams = new StreamOptions { Capacity = 1000 } }))
+        using (var run = ProbeRun.Start(Guest, SessionGuests.Busy, ProbeRun.Options() with { Streams = new StreamOptions { Capacity = 1000 } }))
         {
             for (int i = 0; i < 4; i++)
             {
