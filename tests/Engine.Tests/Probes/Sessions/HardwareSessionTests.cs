@@ -53,6 +53,23 @@ public sealed class HardwareSessionTests
         Assert.Equal(await loan.Guest.SpawnedAsync(Cancel), seen);
     }
 
+    /// <summary>Four processes make the same calls at the same time. QEMU names one vCPU of those that meet a trap at once.</summary>
+    [Fact]
+    public async Task Vcpus_that_meet_a_trap_at_once_are_each_told()
+    {
+        const int Total = 200;
+        using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, 4);
+        using ProbeRun run = ProbeRun.Start(loan.Guest, "Syscall(lseek){ ReadRegister(RDI, #lseek) ReadRegister(RSI, #lseek) }", Hardware);
+        await loan.Guest.CommandAsync($"calls {Total}", Cancel);
+        ulong[][] seeks = [.. run.Stop("lseek").Cast<RegisterRecord>().Select(record => record.Value).Chunk(2)];
+        for (int process = 0; process < SyscallWorkload.Processes; process++)
+        {
+            Assert.Equal(
+                SyscallWorkload.Of(Total, process, GuestArchitecture.Amd64, SyscallVariant.Native).Where(call => call.Name == "lseek").Select(call => call.Arguments.Take(2)),
+                seeks.Where(call => call[0] == 1000 + (ulong)process));
+        }
+    }
+
     [Fact]
     public async Task Accesses_are_told_apart_and_counted_exactly()
     {
