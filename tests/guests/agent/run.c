@@ -79,5 +79,7 @@ int main(int argc, char **argv)
     }
     if (asked)
         remove_folder(argv[1]);
+    else if (WIFSIGNALED(status))
+        fprintf(stderr, "ended by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -12,11 +12,11 @@ namespace VmiPl.Tests.Probes.Sessions;
 [Collection(nameof(GuardianProgram))]
 public sealed class CleanlinessTests
 {
-    private static readonly GuestOptions FourVcpus = new() { Kernel = GuestKernel.Amd64_6_12, Vcpus = 4, Ram = RamBackend.SharedMemfd };
+    private static readonly GuestOptions Several = new() { Kernel = GuestKernel.Amd64_6_12, Vcpus = SessionGuests.Many, Ram = RamBackend.SharedMemfd };
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public static TheoryData<string, int> Guests => new() { { nameof(GuestKernel.Amd64_6_1), 1 }, { nameof(GuestKernel.Amd64_6_12), 4 } };
+    public static TheoryData<string, int> Guests => new() { { nameof(GuestKernel.Amd64_6_1), 1 }, { nameof(GuestKernel.Amd64_6_12), SessionGuests.Many } };
 
     [Theory]
     [MemberData(nameof(Guests))]
@@ -81,8 +81,8 @@ public sealed class CleanlinessTests
     public async Task Starting_and_stopping_again_and_again_leaves_nothing()
     {
         int cycles = FullCounts.Or(40, 200);
-        GuestFacts.Need(FourVcpus.Kernel);
-        await using TestGuest guest = await TestGuest.StartAsync(FourVcpus, Cancel);
+        GuestFacts.Need(Several.Kernel);
+        await using TestGuest guest = await TestGuest.StartAsync(Several, Cancel);
         await guest.CommandAsync("load on", Cancel);
         int files = QemuTrace.OpenFiles(guest.ProcessId);
         using Process host = HostedSession.Start(guest, $"cycles {cycles}", SessionGuests.Busy);
@@ -107,8 +107,8 @@ public sealed class CleanlinessTests
     public async Task A_host_that_is_killed_at_any_moment_leaves_the_guest_running()
     {
         int kills = FullCounts.Or(10, 100);
-        GuestFacts.Need(FourVcpus.Kernel);
-        await using TestGuest guest = await TestGuest.StartAsync(FourVcpus, Cancel);
+        GuestFacts.Need(Several.Kernel);
+        await using TestGuest guest = await TestGuest.StartAsync(Several, Cancel);
         await guest.CommandAsync("load on", Cancel);
         var random = new Random(kills);
         TimeSpan longest = TimeSpan.Zero;
@@ -143,7 +143,7 @@ public sealed class CleanlinessTests
         Assert.SkipUnless(SessionGuests.Has32Bit, "32-bit kernels do not run in the lab.");
         const string Script = "GDTWrite{ ReadRegister(EIP, #out) }";
         GuestFacts.Need(GuestKernel.I386Pae);
-        await using TestGuest guest = await TestGuest.StartAsync(FourVcpus with { Kernel = GuestKernel.I386Pae }, Cancel);
+        await using TestGuest guest = await TestGuest.StartAsync(Several with { Kernel = GuestKernel.I386Pae }, Cancel);
         await guest.CommandAsync("load on", Cancel);
         for (int round = 0; round < FullCounts.Or(8, 60); round++)
         {
@@ -170,8 +170,8 @@ public sealed class CleanlinessTests
     [Fact]
     public async Task A_host_that_exits_without_stopping_leaves_the_guest_running()
     {
-        GuestFacts.Need(FourVcpus.Kernel);
-        await using TestGuest guest = await TestGuest.StartAsync(FourVcpus, Cancel);
+        GuestFacts.Need(Several.Kernel);
+        await using TestGuest guest = await TestGuest.StartAsync(Several, Cancel);
         await guest.CommandAsync("load on", Cancel);
         using Process host = HostedSession.Start(guest, "run", SessionGuests.Busy);
         host.StandardInput.WriteLine();

@@ -58,7 +58,7 @@ public sealed class HardwareSessionTests
     public async Task Vcpus_that_meet_a_trap_at_once_are_each_told()
     {
         const int Total = 200;
-        using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, 4);
+        using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, SessionGuests.Many);
         using ProbeRun run = ProbeRun.Start(loan.Guest, "Syscall(lseek){ ReadRegister(RDI, #lseek) ReadRegister(RSI, #lseek) }", Hardware);
         await loan.Guest.CommandAsync($"calls {Total}", Cancel);
         ulong[][] seeks = [.. run.Stop("lseek").Cast<RegisterRecord>().Select(record => record.Value).Chunk(2)];

@@ -16,7 +16,7 @@ public sealed class SyscallSessionTests
         get
         {
             var data = new TheoryData<string, int, string>();
-            foreach (int vcpus in (int[])[1, 4])
+            foreach (int vcpus in (int[])[1, SessionGuests.Many])
             {
                 data.Add(GuestKernel.Amd64_6_1.Name, vcpus, "");
                 data.Add(GuestKernel.Amd64_6_12.Name, vcpus, "");
