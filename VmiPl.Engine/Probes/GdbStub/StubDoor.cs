@@ -137,7 +137,8 @@ internal sealed partial class StubDoor : IDisposable
     {
         try
         {
-            if (_monitor.HumanCommand("info status").Contains("(debug)", StringComparison.Ordinal))
+            // Another client's stub stops the machine for events of its own.
+            if (_monitor.HumanCommand("info status").Contains("(debug)", StringComparison.Ordinal) && FindChardev(_monitor) is null)
                 _monitor.Resume();
             return null;
         }

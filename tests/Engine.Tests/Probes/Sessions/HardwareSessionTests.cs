@@ -34,13 +34,7 @@ public sealed class HardwareSessionTests
         run.Drain("exit");
         await loan.Guest.CommandAsync($"spawn {Processes}", Cancel);
         List<VmiRecord> exits = run.Stop("exit");
-        ulong[][] seeks = [.. run.Drain("lseek").Cast<RegisterRecord>().Select(record => record.Value).Chunk(2)];
-        for (int process = 0; process < SyscallWorkload.Processes; process++)
-        {
-            Assert.Equal(
-                SyscallWorkload.Of(Total, process, GuestArchitecture.Amd64, SyscallVariant.Native).Where(call => call.Name == "lseek").Select(call => call.Arguments.Take(2)),
-                seeks.Where(call => call[0] == 1000 + (ulong)process));
-        }
+        AssertSeeks(Total, run.Drain("lseek"));
         ulong current = 0;
         var seen = new List<int>();
         foreach (VmiRecord record in exits)
@@ -61,13 +55,7 @@ public sealed class HardwareSessionTests
         using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, SessionGuests.Many);
         using ProbeRun run = ProbeRun.Start(loan.Guest, "Syscall(lseek){ ReadRegister(RDI, #lseek) ReadRegister(RSI, #lseek) }", Hardware);
         await loan.Guest.CommandAsync($"calls {Total}", Cancel);
-        ulong[][] seeks = [.. run.Stop("lseek").Cast<RegisterRecord>().Select(record => record.Value).Chunk(2)];
-        for (int process = 0; process < SyscallWorkload.Processes; process++)
-        {
-            Assert.Equal(
-                SyscallWorkload.Of(Total, process, GuestArchitecture.Amd64, SyscallVariant.Native).Where(call => call.Name == "lseek").Select(call => call.Arguments.Take(2)),
-                seeks.Where(call => call[0] == 1000 + (ulong)process));
-        }
+        AssertSeeks(Total, run.Stop("lseek"));
     }
 
     [Fact]
@@ -120,6 +108,18 @@ public sealed class HardwareSessionTests
         else
             ProbeRun.Start(loan.Guest, Script, Hardware).Dispose();
         await loan.Guest.CommandAsync("ping", Cancel);
+    }
+
+    /// <summary>Holds that two arguments of each call were recorded, in each process's order.</summary>
+    private static void AssertSeeks(int total, List<VmiRecord> records)
+    {
+        ulong[][] seeks = [.. records.Cast<RegisterRecord>().Select(record => record.Value).Chunk(2)];
+        for (int process = 0; process < SyscallWorkload.Processes; process++)
+        {
+            Assert.Equal(
+                SyscallWorkload.Of(total, process, GuestArchitecture.Amd64, SyscallVariant.Native).Where(call => call.Name == "lseek").Select(call => call.Arguments.Take(2)),
+                seeks.Where(call => call[0] == 1000 + (ulong)process));
+        }
     }
 
     private static int Value(VmiRecord record) => BinaryPrimitives.ReadInt32LittleEndian([.. ((MemoryRecord)record).Bytes]);
