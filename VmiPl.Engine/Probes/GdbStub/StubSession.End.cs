@@ -78,7 +78,10 @@ internal sealed partial class StubSession
             connection.Halt();
             _traps.Clear(connection);
             if (!_held)
+            {
+                EndSteps(connection);
                 connection.Demand("D");
+            }
             return Close(door);
         }
         catch (VmiException e) when (tries > 1 && e.Code is VmiErrorCode.StubLost or VmiErrorCode.MonitorUnavailable)
@@ -89,6 +92,21 @@ internal sealed partial class StubSession
         {
             return e.Code == VmiErrorCode.MachineLost ? null : new VmiException(
                 e.Code, $"The probes' breakpoints are still in the machine, which stops at them: they go when a client of the gdbstub detaches. {e.Message}", Machine.Name, e);
+        }
+    }
+
+    /// <summary>A step whose end QEMU could tell nobody goes on: the vCPU stops behind each instruction. It is over for the thread of <c>Hc</c> when the next
+    /// stop is told (gdbstub.c, <c>gdb_vm_state_change</c>), and a vCPU that stops for it tells one itself.</summary>
+    private void EndSteps(StubConnection connection)
+    {
+        for (int vcpu = 0; vcpu < _vcpus.Count; vcpu++)
+        {
+            connection.Demand("Hc" + _vcpus.ThreadOf(vcpu));
+            connection.Resume("vCont;c");
+            connection.Halt();
+            while (connection.TryTakeStop(out _))
+            {
+            }
         }
     }
 

@@ -8,6 +8,7 @@ using VmiPl.Probes;
 using VmiPl.Probes.GdbStub;
 using VmiPl.Streams;
 using VmiPl.TestGuests;
+using VmiPl.Tests.Guests;
 using VmiPl.Tests.Machines;
 using VmiPl.Tests.Synthetic;
 
@@ -200,6 +201,35 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
             Assert.Equal("OK", other.Ask("D"));
         }
         Human("gdbserver none");
+        await AssertGoesOnAsync(Guest);
+    }
+
+    /// <summary>Under load it is taken in the middle of a step now and then, whose end nobody hears.</summary>
+    [Fact]
+    public async Task A_stub_that_is_opened_anew_while_a_vcpu_is_stepped_leaves_no_step_behind()
+    {
+        using var folder = new TemporaryFolder();
+        await Guest.CommandAsync("load on", Cancel);
+        for (int i = 0; i < FullCounts.Or(8, 100); i++)
+        {
+            string other = folder.File($"other{i}");
+            using (var run = ProbeRun.Start(Guest, SessionGuests.Busy))
+            {
+                await run.NextAsync("out", Cancel);
+                using (var monitor = new QmpSocket(Guest.MonitorPath!))
+                {
+                    monitor.Human("gdbserver none");
+                    monitor.Human($"gdbserver unix:{other},server=on,wait=off");
+                }
+                await run.Session.Over.WaitAsync(Cancel);
+                AssertEnded(run, VmiErrorCode.StubLost, VmiErrorCode.GuardianUnavailable);
+            }
+            await Guest.CommandAsync("ping", Cancel);
+            Assert.Equal("running", QemuTrace.Status(Guest));
+            Human("gdbserver none");
+        }
+        Assert.Equal(0ul, (await Guest.FactsAsync("load status", Cancel))["errors"]);
+        await Guest.CommandAsync("load off", Cancel);
         await AssertGoesOnAsync(Guest);
     }
 
