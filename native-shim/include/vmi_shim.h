@@ -245,10 +245,10 @@ struct vmi_counters {
 };
 
 /* A record in the ring: this head and `bytes` bytes, the whole a multiple of 8 bytes. A record never wraps: where the ring's end is too near,
- * a VMI_RECORD_PAD fills it. It is whole when `state` is VMI_WHOLE; the client takes records in order, clears every byte that it has taken
- * to 0, and moves the tail behind them. */
+ * a VMI_RECORD_PAD fills it. `head` is moved when a record has its place, with `state` 0; it is whole when `state` is VMI_WHOLE. The client
+ * takes records in order, up to `head` and no further than whole ones, and moves the tail behind them; it writes nothing else. */
 struct vmi_record {
-    uint32_t state;          /* 0: not written yet; VMI_WHOLE; written last */
+    uint32_t state;          /* 0: being written; VMI_WHOLE, written last */
     uint32_t size;           /* bytes, head and padding included */
     uint16_t kind;           /* enum vmi_record_kind */
     uint16_t vcpu;
