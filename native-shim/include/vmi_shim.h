@@ -65,7 +65,9 @@ struct vmi_hello {
     uint32_t abi;
     uint32_t policy;         /* enum vmi_policy */
     uint32_t ring_bytes;
-    uint32_t hold_ms;        /* longest time a vCPU is held for the client: for room in the ring, or its answer */
+    uint32_t hold_ms;        /* longest time that an event waits for room in the ring */
+    uint32_t answer_ms;      /* longest time that a vCPU is held for the client's answer to a notice */
+    uint32_t unused;
 };
 
 enum vmi_policy { VMI_DROP = 0, VMI_BLOCK = 1 };
@@ -245,7 +247,7 @@ struct vmi_counters {
 };
 
 /* A record in the ring: this head and `bytes` bytes, the whole a multiple of 8 bytes. A record never wraps: where the ring's end is too near,
- * a VMI_RECORD_PAD fills it. `head` is moved when a record has its place, with `state` 0; it is whole when `state` is VMI_WHOLE. The client
+ * a VMI_RECORD_PAD fills it, and where not even a head has room there, nothing does: the next one is at the start. `head` is moved when a record has its place, with `state` 0; it is whole when `state` is VMI_WHOLE. The client
  * takes records in order, up to `head` and no further than whole ones, and moves the tail behind them; it writes nothing else. */
 struct vmi_record {
     uint32_t state;          /* 0: being written; VMI_WHOLE, written last */
@@ -263,7 +265,8 @@ struct vmi_record {
 
 enum vmi_record_kind {
     VMI_RECORD_DATA = 0,
-    VMI_RECORD_LOSS = 1,     /* of that probe: as many as `schema` says were lost before the next one, the first of them `sequence` */
+    VMI_RECORD_LOSS = 1,     /* of that probe: as many as `schema` says were lost before the next one, the first of them `sequence`. Losses that
+                                found no room to be told of until the end show in the counters alone */
     VMI_RECORD_ENDED = 2,    /* a program did not end by itself: `schema` is the vmi_end, `sequence` the instruction */
     VMI_RECORD_PAD = 3,
     VMI_RECORD_SELECTED = 4, /* a program has selected a body: `schema` is its number */

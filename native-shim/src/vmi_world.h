@@ -1,0 +1,44 @@
+/* The process's virtual machine and what is at work in it. There is one, as QEMU has one: `vmi_world`.
+ *
+ * What vCPUs read here is changed only while the world is stopped (vmi_vcpu.h). */
+#ifndef VMI_WORLD_H
+#define VMI_WORLD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmi_memory.h"
+#include "vmi_program.h"
+#include "vmi_ring.h"
+#include "vmi_tables.h"
+#include "vmi_vcpu.h"
+
+enum { VMI_STOP_MS = 1000 };
+
+struct vmi_world {
+    _Atomic int vm;                    /* KVM's descriptor of the machine; -1: there is none */
+    uint32_t abilities;                /* enum vmi_ability */
+    struct vmi_map map;
+    const struct vmi_tables *tables;   /* NULL: no client has anything at work */
+    struct vmi_ring_writer *ring;      /* with tables: theirs */
+    struct vmi_program *programs[VMI_MAX_PROGRAMS];
+    uint32_t program_count;
+    size_t memory_bytes;               /* that the largest program needs */
+    bool needs_sregs;                  /* a program looks at memory or at a control register */
+    uint32_t epoch;                    /* of `tables`: each vCPU tells KVM of it when it gets inside */
+    _Atomic uint32_t body[VMI_MAX_PROBES];   /* that each probe runs, by its id */
+
+    /* Traps that change memory are out of it for a while, so that they do not leave with it; vCPUs put them back when they run again. */
+    _Atomic uint32_t is_lifted;
+    bool is_logged;                    /* QEMU follows what is written to memory: it is being sent somewhere */
+    _Atomic uint32_t is_map_told;      /* of a stale map, by the control thread */
+    _Atomic int signal;                /* an eventfd that wakes the control thread; -1 */
+};
+
+extern struct vmi_world vmi_world;
+
+/* Wakes the control thread: a vCPU has something for the client. */
+void vmi_world_tell(struct vmi_vcpu *vcpu, uint32_t notice);
+
+#endif
