@@ -55,8 +55,8 @@ void vmi_registers_settle(struct vmi_vcpu *vcpu)
 {
     if (!(vcpu->run->kvm_dirty_regs & KVM_SYNC_X86_REGS))
         return;
-    vcpu->regs = &vcpu->run->s.regs.regs;
-    vmi_registers_store(vcpu);
+    vcpu->run->kvm_dirty_regs &= ~(uint64_t)KVM_SYNC_X86_REGS;
+    vmi_system_ioctl(vcpu->fd, KVM_SET_REGS, (unsigned long)&vcpu->run->s.regs.regs);
 }
 
 uint64_t *vmi_registers_general(struct kvm_regs *regs, unsigned number)

@@ -208,6 +208,15 @@ const struct vmi_site *vmi_tables_at(const struct vmi_tables *tables, uint64_t a
     return NULL;
 }
 
+const struct vmi_site *vmi_tables_find(const struct vmi_tables *tables, uint64_t address, uint8_t trap)
+{
+    for (uint32_t i = 0; i < tables->debug_count; i++)
+        if (tables->debug[i]->address == address && tables->debug[i]->trap == trap)
+            return tables->debug[i];
+    const struct vmi_site *site = vmi_tables_at(tables, address);
+    return site && site->trap == trap ? site : NULL;
+}
+
 const struct vmi_probe *vmi_tables_probe(const struct vmi_tables *tables, uint32_t id)
 {
     for (uint32_t i = 0; i < tables->probe_count; i++)

@@ -31,6 +31,9 @@ void vmi_tables_free(struct vmi_tables *tables);
 /* The site whose instruction stands at an address, or NULL. */
 const struct vmi_site *vmi_tables_at(const struct vmi_tables *tables, uint64_t address);
 
+/* The site with that address that is trapped that way, or NULL. */
+const struct vmi_site *vmi_tables_find(const struct vmi_tables *tables, uint64_t address, uint8_t trap);
+
 /* The probe with an id, or NULL. */
 const struct vmi_probe *vmi_tables_probe(const struct vmi_tables *tables, uint32_t id);
 

@@ -107,6 +107,13 @@ bool vmi_vcpus_are_out(void)
     return true;
 }
 
+bool vmi_vcpus_can_be_kicked(void)
+{
+    struct sigaction action;
+    return sigaction(SIGUSR1, NULL, &action) == 0
+        && ((action.sa_flags & SA_SIGINFO) || (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN));
+}
+
 static void kick(struct vmi_vcpu *vcpu)
 {
     /* QEMU's own signal for that (SIG_IPI, include/sysemu/cpus.h): its handler makes KVM_RUN return. */
@@ -157,27 +164,38 @@ static bool bring_out(struct vmi_vcpu *vcpu, uint64_t until)
     return true;
 }
 
-bool vmi_world_stop(int ms)
+void vmi_world_lock(void)
 {
     pthread_mutex_lock(&stopping);
+}
+
+bool vmi_world_bring_out(int ms)
+{
     atomic_store(&hold, 1);
     uint64_t until = vmi_system_monotonic_ns() + (uint64_t)ms * 1000000u;
+    /* All are kicked before any is waited for. */
     for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
         if (atomic_load(&vmi_vcpu_at(i)->inside))
             kick(vmi_vcpu_at(i));
-    for (uint32_t i = 0; i < vmi_vcpu_count(); i++) {
-        if (!bring_out(vmi_vcpu_at(i), until)) {
-            vmi_world_go();
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
+        if (!bring_out(vmi_vcpu_at(i), until))
             return false;
-        }
-    }
     return true;
+}
+
+bool vmi_world_stop(int ms)
+{
+    vmi_world_lock();
+    if (vmi_world_bring_out(ms))
+        return true;
+    vmi_world_go();
+    return false;
 }
 
 void vmi_world_go(void)
 {
-    atomic_store(&hold, 0);
-    vmi_system_wake(&hold);
+    if (atomic_exchange(&hold, 0) != 0)
+        vmi_system_wake(&hold);
     pthread_mutex_unlock(&stopping);
 }
 

@@ -14,8 +14,6 @@
 #include "vmi_memory.h"
 #include "vmi_shim.h"
 
-struct vmi_site;
-
 enum vmi_vcpu_notice {
     VMI_TELL_PAUSE = 1,
     VMI_TELL_CALL = 2,
@@ -28,7 +26,8 @@ struct vmi_selection { uint32_t probe, body; };
 /* An instruction that is being executed by a single step. */
 struct vmi_step {
     bool active;
-    struct vmi_site site;   /* a copy: the tables may change meanwhile */
+    struct vmi_site site;     /* a copy: the tables may change meanwhile */
+    struct kvm_regs before;   /* with which it is executed, but for RIP */
 };
 
 enum { VMI_MAX_SELECTIONS = 64 };
@@ -42,6 +41,7 @@ struct vmi_vcpu {
     _Atomic uint32_t seen;           /* its thread has come through the hook */
     _Atomic uint32_t inside;
     _Atomic uint32_t told;           /* enum vmi_vcpu_notice: what the control thread is to pass on */
+    _Atomic uint32_t waits;          /* held, outside, for the client */
     _Atomic uint32_t answered;       /* the client has said VMI_CONTINUE */
     _Atomic uint32_t answer;
     struct vmi_call call;
@@ -77,6 +77,9 @@ struct vmi_vcpu *vmi_vcpu_of(int fd);
 uint32_t vmi_vcpu_count(void);
 struct vmi_vcpu *vmi_vcpu_at(uint32_t index);
 
+/* Whether vCPUs can be brought out of the guest: without a handler, the signal for that would end the process, which is no QEMU then. */
+bool vmi_vcpus_can_be_kicked(void);
+
 /* Goes inside; where the world is stopped, when it goes on. With `give_way`, false as soon as a signal comes: QEMU wants the thread. */
 bool vmi_vcpu_enter(struct vmi_vcpu *vcpu, bool give_way);
 void vmi_vcpu_leave(struct vmi_vcpu *vcpu);
@@ -88,6 +91,10 @@ bool vmi_vcpus_are_out(void);
  * time. A vCPU that never came through the hook is out when its thread sits in some other system call. */
 bool vmi_world_stop(int ms);
 void vmi_world_go(void);
+
+/* The two halves of it: nobody else stops the world; and no vCPU is inside, or false. Both end with vmi_world_go. */
+void vmi_world_lock(void);
+bool vmi_world_bring_out(int ms);
 
 /* No vCPU stays in the hook's code any longer: those that wait there go back to QEMU. For good. */
 void vmi_world_dismiss(void);

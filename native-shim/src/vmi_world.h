@@ -22,10 +22,13 @@ struct vmi_world {
     struct vmi_map map;
     const struct vmi_tables *tables;   /* NULL: no client has anything at work */
     struct vmi_ring_writer *ring;      /* with tables: theirs */
+    uint32_t answer_ms;                /* longest time that a vCPU is held for the client's answer */
+    _Atomic uint32_t is_ending;        /* the client has gone, or says goodbye: no vCPU is held for it any more */
     struct vmi_program *programs[VMI_MAX_PROGRAMS];
     uint32_t program_count;
     size_t memory_bytes;               /* that the largest program needs */
-    bool needs_sregs;                  /* a program looks at memory or at a control register */
+    bool looks_around[VMI_MAX_PROGRAMS];   /* that program looks at memory, or at a register that KVM hands out apart */
+    bool needs_sregs;                  /* any of them does */
     uint32_t epoch;                    /* of `tables`: each vCPU tells KVM of it when it gets inside */
     _Atomic uint32_t body[VMI_MAX_PROBES];   /* that each probe runs, by its id */
 
