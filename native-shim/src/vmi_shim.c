@@ -9,7 +9,7 @@
 #include "vmi_system.h"
 #include "vmi_world.h"
 
-struct vmi_world vmi_world = { .vm = -1, .signal = -1 };
+struct vmi_world vmi_world = { .vm = -1, .signal = -1, .epoch = 1 };
 
 /* What loaded the library, for whoever unloads it (native-shim/injector). */
 __attribute__((visibility("default"))) void *vmi_shim_handle;
@@ -21,12 +21,8 @@ __attribute__((visibility("default"))) int vmi_shim_quiesce(void)
     vmi_control_end();
     if (!vmi_hook_remove())
         return -1;
-    vmi_world_dismiss();
     /* Those in the guest come back once, through the code that they went in by. */
-    if (!vmi_world_stop(VMI_STOP_MS))
-        return -1;
-    vmi_world_go();
-    return 0;
+    return vmi_world_dismiss(VMI_STOP_MS) && vmi_hook_is_left() ? 0 : -1;
 }
 
 static bool is_preloaded(void)
@@ -43,6 +39,6 @@ __attribute__((constructor)) static void loaded(void)
         return;
     }
     if (vmi_kvm_discover() && !vmi_hook_install())
-        atomic_store(&vmi_world.vm, -1);
+        vmi_world.abilities = 0;   /* nothing of it would ever come by here */
     vmi_control_start();
 }
