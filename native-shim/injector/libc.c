@@ -6,11 +6,12 @@
 
 enum part { PART_NONE, PART_LIBC, PART_LIBDL };
 
-/* musl's library is also its loader, known by its file: its DT_SONAME differs between distributions. */
+/* musl's library is also its loader, and known by either name of its file (ld-musl-x86_64.so.1 leads to libc.so, or the other way
+   round): its DT_SONAME differs between distributions. */
 static enum part part_of(const struct vmi_mapping *mapping, const struct vmi_object *object)
 {
     const char *file = strrchr(mapping->path, '/') + 1;
-    if (strcmp(object->soname, "libc.so.6") == 0 || strncmp(file, "ld-musl-", 8) == 0 || strncmp(object->soname, "libc.musl-", 10) == 0)
+    if (strcmp(object->soname, "libc.so.6") == 0 || strncmp(file, "ld-musl-", 8) == 0 || strcmp(file, "libc.so") == 0)
         return PART_LIBC;
     return strcmp(object->soname, "libdl.so.2") == 0 ? PART_LIBDL : PART_NONE;
 }

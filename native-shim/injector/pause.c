@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 
 #include "calls.h"
+#include "clock.h"
 #include "outcome.h"
 #include "pause.h"
 #include "room.h"
@@ -80,7 +81,7 @@ struct user_regs_struct vmi_pause_safely(struct vmi_target *target, int64_t dead
     if (target->occupied)
         vmi_fail(VMI_NOT_SAFE, "the main thread of process %d has not come back yet from what it was sent to do; it will by itself: try again later", target->pid);
     vmi_fail(VMI_NOT_SAFE, "the main thread of process %d did not wait for work (poll and the like) within the time limit: it is busy, or "
-        "waits for a lock; nothing was changed, try again later", target->pid);
+        "waits for a lock; try again later", target->pid);
 }
 
 void vmi_pause_to_clean(struct vmi_target *target, int64_t deadline)
@@ -89,8 +90,10 @@ void vmi_pause_to_clean(struct vmi_target *target, int64_t deadline)
     bool stopped;
     if (!pause_when(target, is_clear_of_room, &registers, &stopped, deadline))
         return;
+    int64_t since = vmi_now_us();
     vmi_room_clean(target);
     vmi_tracee_resume(target->pid, PTRACE_CONT, 0);
+    target->away_us += vmi_now_us() - since;
 }
 
 /* The same call once more, with all arguments as they were. One that is to go on with the rest of its time (poll, nanosleep) has

@@ -88,6 +88,6 @@ void vmi_unload(pid_t pid)
     if ((int)report.result != 0)
         vmi_fail(VMI_IN_USE, "process %d can't take the library out: %s", pid, report.text_bytes ? report.text : "its dlclose does not say why");
     if (find(&target, &left))
-        vmi_fail(VMI_IN_USE, "process %d has closed the library, but keeps it mapped: something else in it uses the library", pid);
+        vmi_fail(VMI_IN_USE, "process %d has closed the library, but keeps it mapped: something else in it uses the library, or its C library never unmaps any (musl)", pid);
     printf("taken out of process %d; its main thread was away for %lld us\n", pid, (long long)target.away_us);
 }

@@ -18,6 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
 struct registers {
     uint64_t general[15];       /* rax, rbx, rbp, rdi, rsi, rdx, r10, r8, r9, r12 to r15; rcx and r11 belong to the kernel */
     uint64_t flags;
@@ -139,7 +143,7 @@ int main(int argc, char **argv)
     if (strcmp(kind, "pause") == 0) {
         /* To this thread alone: the other one's calls must not be ended instead. */
         sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = nothing }, NULL);
-        struct sigevent notify = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1, ._sigev_un._tid = gettid() };
+        struct sigevent notify = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1, .sigev_notify_thread_id = gettid() };
         timer_t timer;
         timer_create(CLOCK_MONOTONIC, &notify, &timer);
         timer_settime(timer, 0, &(struct itimerspec){ .it_interval.tv_nsec = 3000000, .it_value.tv_nsec = 3000000 }, NULL);
