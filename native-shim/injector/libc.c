@@ -22,6 +22,16 @@ static bool is_code(const struct vmi_target *target, uint64_t address)
     return mapping && mapping->executable && mapping->path[0] == '/';
 }
 
+/* An image of the file that is only looked at, as a debugger does, has no code there. */
+static bool has_code(const struct vmi_target *target, const struct vmi_object *object)
+{
+    for (unsigned i = 0; i < object->segment_count; i++)
+        if (object->segments[i].p_type == PT_LOAD && object->segments[i].p_flags & PF_X
+            && is_code(target, object->bias + object->segments[i].p_vaddr))
+            return true;
+    return false;
+}
+
 static void find_loader(struct vmi_target *target, const struct vmi_object *object)
 {
     target->dlopen = vmi_object_symbol(&target->memory, object, "dlopen");
@@ -36,7 +46,7 @@ void vmi_libc_find(struct vmi_target *target)
     unsigned libcs = 0, libdls = 0;
     for (size_t i = 0; i < target->maps.count; i++) {
         const struct vmi_mapping *mapping = &target->maps.entries[i];
-        if (!vmi_object_at(&target->memory, mapping, &object))
+        if (!vmi_object_at(&target->memory, mapping, &object) || !has_code(target, &object))
             continue;
         enum part part = part_of(mapping, &object);
         if (part == PART_LIBC) {

@@ -49,7 +49,9 @@ static bool read_dynamic(const struct vmi_memory *memory, const struct vmi_objec
 bool vmi_object_at(const struct vmi_memory *memory, const struct vmi_mapping *mapping, struct vmi_object *object)
 {
     Elf64_Ehdr header;
-    if (mapping->offset != 0 || mapping->path[0] != '/' || !vmi_memory_read(memory, mapping->start, &header, sizeof header))
+    /* What can be written there is no program's begin: a guest's RAM may be a file too, and hold what the guest likes. */
+    if (mapping->offset != 0 || mapping->path[0] != '/' || mapping->writable || mapping->shared
+        || !vmi_memory_read(memory, mapping->start, &header, sizeof header))
         return false;
     if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != EM_X86_64
         || header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum == 0 || header.e_phnum > VMI_SEGMENTS)

@@ -1,7 +1,9 @@
 /* A target that notices everything: it waits in a system call with known values in all registers, the flags and the red zone, and ends
    when any of them, or the call's result, is not what it has to be. Another thread keeps the allocator busy.
 
-       pollloop poll|ppoll|epoll_wait|select|clock_nanosleep|pause
+       pollloop poll|ppoll|masked|epoll_wait|select|clock_nanosleep|pause
+
+   masked is ppoll again, which alone lets a signal in: each one that is handled must end it, as a program may rely on that.
 
    It prints "ready"; then it answers each byte on its standard input with a line that tells how many rounds it has made. */
 #define _GNU_SOURCE
@@ -9,6 +11,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,9 +73,23 @@ static void *allocate(void *unused)
     return NULL;
 }
 
-static void nothing(int signal)
+static volatile unsigned long handled;
+static unsigned long interrupted;
+
+static void handle(int signal)
 {
     (void)signal;
+    handled++;
+}
+
+/* To this thread alone: the other one's calls must not be ended instead. */
+static void signal_often(void)
+{
+    sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = handle }, NULL);
+    struct sigevent notify = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1, .sigev_notify_thread_id = gettid() };
+    timer_t timer;
+    timer_create(CLOCK_MONOTONIC, &notify, &timer);
+    timer_settime(timer, 0, &(struct itimerspec){ .it_interval.tv_nsec = 1000000, .it_value.tv_nsec = 1000000 }, NULL);
 }
 
 static struct pollfd input = { .fd = 0, .events = POLLIN };
@@ -90,6 +107,9 @@ static void prepare(struct registers *before, const char *kind)
         g[0] = SYS_poll, g[3] = (uint64_t)&input, g[4] = 1, g[5] = 3;
     } else if (strcmp(kind, "ppoll") == 0) {
         g[0] = SYS_ppoll, g[3] = (uint64_t)&input, g[4] = 1, g[5] = (uint64_t)&moment, g[6] = 0;
+    } else if (strcmp(kind, "masked") == 0) {
+        static uint64_t all_in;
+        g[0] = SYS_ppoll, g[3] = (uint64_t)&input, g[4] = 1, g[5] = (uint64_t)&moment, g[6] = (uint64_t)&all_in, g[7] = 8;
     } else if (strcmp(kind, "epoll_wait") == 0) {
         g[0] = SYS_epoll_wait, g[3] = (uint64_t)epoll, g[4] = (uint64_t)events, g[5] = 1, g[6] = 3;
     } else if (strcmp(kind, "select") == 0) {
@@ -112,12 +132,16 @@ static void fail(const char *what, unsigned index, uint64_t value)
     _exit(99);
 }
 
-/* Only `pause`, which a timer ends here, may tell of a signal. */
+/* Only a call that a timer's signal ends here may tell of it. */
 static void compare(const struct registers *before, const struct registers *after, const char *kind)
 {
     int64_t result = (int64_t)after->general[0];
-    if (strcmp(kind, "pause") == 0 ? result != -EINTR : result != 0 && result != 1)
+    bool is_masked = strcmp(kind, "masked") == 0;
+    if (strcmp(kind, "pause") == 0 ? result != -EINTR : result != 0 && result != 1 && !(is_masked && result == -EINTR))
         fail("result", 0, (uint64_t)result);
+    interrupted += result == -EINTR;
+    if (is_masked && interrupted != handled)
+        fail("count of signals", (unsigned)interrupted, handled);
     for (unsigned i = 1; i < 13; i++)
         if (after->general[i] != before->general[i])
             fail("register", i, after->general[i]);
@@ -141,12 +165,13 @@ int main(int argc, char **argv)
     pthread_t thread;
     pthread_create(&thread, NULL, allocate, NULL);
     if (strcmp(kind, "pause") == 0) {
-        /* To this thread alone: the other one's calls must not be ended instead. */
-        sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = nothing }, NULL);
-        struct sigevent notify = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1, .sigev_notify_thread_id = gettid() };
-        timer_t timer;
-        timer_create(CLOCK_MONOTONIC, &notify, &timer);
-        timer_settime(timer, 0, &(struct itimerspec){ .it_interval.tv_nsec = 3000000, .it_value.tv_nsec = 3000000 }, NULL);
+        signal_often();
+    } else if (strcmp(kind, "masked") == 0) {
+        sigset_t one;
+        sigemptyset(&one);
+        sigaddset(&one, SIGUSR1);
+        pthread_sigmask(SIG_BLOCK, &one, NULL);
+        signal_often();
     }
     printf("ready\n");
     fflush(stdout);
