@@ -3,9 +3,9 @@
  *     vmi-inject load PID LIBRARY
  *     vmi-inject unload PID
  *
- * Exit codes: outcome.h. What the library must be: library.h. The process never depends on us: we may be killed at any moment, and it
- * goes on as if nothing had been (an epoll_wait may return EINTR, as after a SIGCONT), and the next run cleans what is left. How, in the order of the work: target.h, pause.h, trampoline.h,
- * run.h, channel.h. */
+ * Exit codes: outcome.h. What the library must be: library.h. The process never depends on us: we may be killed at any moment, and
+ * it goes on as if nothing had been (an epoll_wait may return EINTR, as after a SIGCONT); the next run cleans what is left. How, in
+ * the order of the work: target.h, pause.h, trampoline.h, run.h, channel.h. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>

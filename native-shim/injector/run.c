@@ -44,7 +44,7 @@ enum step { STEP_NONE, STEP_DONE, STEP_AGAIN };
 
 /* Deals with one stop on the way. A signal that was waiting when the thread was sent off belongs to the interrupted call, which
    has to tell of it: the thread is put back, as if nothing had been, and sent off another time. */
-static enum step deal_with(struct vmi_target *target, const struct user_regs_struct *before, enum __ptrace_request how, int64_t *result, int64_t deadline)
+static enum step deal_with(struct vmi_target *target, const struct user_regs_struct *before, int how, int64_t *result, int64_t deadline)
 {
     int signal;
     struct user_regs_struct now;

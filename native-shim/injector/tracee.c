@@ -81,7 +81,7 @@ enum vmi_stop vmi_tracee_wait(pid_t thread, int *signal, int64_t deadline)
     }
 }
 
-void vmi_tracee_resume(pid_t thread, enum __ptrace_request how, int signal)
+void vmi_tracee_resume(pid_t thread, int how, int signal)
 {
     ptrace(how, thread, 0, (long)signal);
 }

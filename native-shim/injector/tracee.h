@@ -31,7 +31,7 @@ void vmi_tracee_interrupt(pid_t thread);
 enum vmi_stop vmi_tracee_wait(pid_t thread, int *signal, int64_t deadline);
 
 /* Lets a stopped thread go on: PTRACE_CONT, PTRACE_SYSCALL, PTRACE_LISTEN or PTRACE_DETACH. One that has been killed stays so. */
-void vmi_tracee_resume(pid_t thread, enum __ptrace_request how, int signal);
+void vmi_tracee_resume(pid_t thread, int how, int signal);
 
 /* The registers of a stopped thread. False where it has been killed meanwhile. */
 bool vmi_tracee_registers(pid_t thread, struct user_regs_struct *registers);
