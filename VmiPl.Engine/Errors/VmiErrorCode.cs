@@ -61,4 +61,10 @@ public enum VmiErrorCode
     StreamNotFound,
     /// <summary>A file could not be read or written, or the disk is full.</summary>
     FileFailure,
+    /// <summary>No QEMU was found to be started, or what was named can't be executed.</summary>
+    QemuUnavailable,
+    /// <summary>QEMU was started and has ended before its monitor answered.</summary>
+    StartFailed,
+    /// <summary>The shim, the library that QEMU is started with, is missing or can't be read.</summary>
+    ShimUnavailable,
 }

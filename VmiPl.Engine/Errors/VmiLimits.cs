@@ -59,4 +59,7 @@ public sealed record VmiLimits
 
     /// <summary>Time a monitor may take for a greeting or an answer.</summary>
     public TimeSpan MonitorTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Time from the start of a QEMU until its monitor answers; one that has much memory to bring in first needs long.</summary>
+    public TimeSpan MaxStartTime { get; init; } = TimeSpan.FromMinutes(2);
 }

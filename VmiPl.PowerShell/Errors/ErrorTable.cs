@@ -64,6 +64,12 @@ public static class ErrorTable
             "Get-VmiStream lists the streams that can be read. Records of a file output are in that file."),
         [VmiErrorCode.FileFailure] = Entry(VmiErrorCode.FileFailure, ErrorCategory.WriteError,
             "Check the path, its permissions and the free space."),
+        [VmiErrorCode.QemuUnavailable] = Entry(VmiErrorCode.QemuUnavailable, ErrorCategory.ObjectNotFound,
+            "Install QEMU for x86 guests (Debian: qemu-system-x86, Fedora: qemu-system-x86-core, Red Hat Enterprise Linux: qemu-kvm), or name the program with -Qemu."),
+        [VmiErrorCode.StartFailed] = Entry(VmiErrorCode.StartFailed, ErrorCategory.OpenError,
+            "The message has QEMU's own words: correct the argument, or the line of the configuration file, that they name."),
+        [VmiErrorCode.ShimUnavailable] = Entry(VmiErrorCode.ShimUnavailable, ErrorCategory.ResourceUnavailable,
+            "Check that native/libvmi-shim.so of the module is there and may be read."),
     };
 
     /// <summary>The entry of a code. A code without one (an Engine newer than this table) gets a plain entry of its own name.</summary>
