@@ -42,13 +42,14 @@ struct vmi_message {
 
 enum vmi_request {
     VMI_HELLO = 1,       /* vmi_hello; answered with vmi_welcome and, as SCM_RIGHTS, the ring's memfd and an eventfd */
-    VMI_MEMORY = 2,      /* vmi_range[]: where the guest's RAM lies in QEMU, in ascending order; replaces what is known */
+    VMI_MEMORY = 2,      /* vmi_range[]: where the guest's RAM lies in QEMU, in ascending order; replaces what is known. Without a range: the
+                            client is about to look. -ESTALE where QEMU has changed something since that: it has to look again */
     VMI_THREADS = 3,     /* vmi_thread[]: the vCPUs' threads */
     VMI_LOAD = 4,        /* vmi_load and the code; programs are numbered from 0 in the order they are loaded */
     VMI_UNLOAD = 5,      /* vmi_number: drops programs until there are that many; none may be in use */
     VMI_APPLY = 6,       /* vmi_apply and its arrays: all that is to be at work from now on, all of it or nothing */
     VMI_RUN = 7,         /* vmi_run: runs a probe once on a vCPU, wherever that is */
-    VMI_CONTINUE = 8,    /* vmi_continue: what VMI_NOTICE_CALL has held may go on */
+    VMI_CONTINUE = 8,    /* vmi_continue: what VMI_NOTICE_CALL or VMI_NOTICE_PAUSE has held may go on */
     VMI_END = 9,         /* takes everything out; answered when the guest is as it was */
 };
 
@@ -65,7 +66,9 @@ struct vmi_hello {
     uint32_t abi;
     uint32_t policy;         /* enum vmi_policy */
     uint32_t ring_bytes;
-    uint32_t hold_ms;        /* longest time a vCPU is held for the client: for room in the ring, or its answer */
+    uint32_t hold_ms;        /* longest time that an event waits for room in the ring */
+    uint32_t answer_ms;      /* longest time that a vCPU is held for the client's answer to a notice */
+    uint32_t unused;
 };
 
 enum vmi_policy { VMI_DROP = 0, VMI_BLOCK = 1 };
@@ -140,9 +143,9 @@ enum vmi_resume {
     VMI_RESUME_SKIP = 0,     /* it does nothing: RIP is moved behind it */
     VMI_RESUME_FLAG = 1,     /* in its place, with RFLAGS.RF (VMI_TRAP_EXECUTE only) */
     VMI_RESUME_STEP = 2,     /* a copy of it in a cave, by a single step; in its place where there is no cave, with RFLAGS.RF */
-    VMI_RESUME_PUSH = 3,     /* push of the 64-bit register `source`, done here */
+    VMI_RESUME_PUSH = 3,     /* push of the 64-bit register `source`, done here; as VMI_RESUME_STEP where memory is not mapped */
     VMI_RESUME_MOVE = 4,     /* mov of the register `source` to the register `target`, `width` bytes, done here */
-    VMI_RESUME_LOAD = 5,     /* mov of `width` bytes at register `source` + `displacement` to the register `target`, done here */
+    VMI_RESUME_LOAD = 5,     /* mov of `width` bytes at register `source` + `displacement` to the register `target`, likewise */
     VMI_RESUME_NONE = 6,     /* nothing is to be executed: memory traps */
 };
 
@@ -164,10 +167,14 @@ struct vmi_site {
     uint8_t cave_length;     /* bytes of the copy */
     int32_t displacement;
     int32_t shown;           /* added to RIP before programs see it: a site may stand behind an instruction that does nothing */
-    uint32_t unused;
+    uint32_t flags;          /* enum vmi_site_flag */
     uint8_t original[VMI_MAX_INSTRUCTION];        /* what stands at the address: checked before anything is changed */
     uint8_t copy[VMI_MAX_INSTRUCTION];            /* the instruction as it is to run in the cave */
     uint8_t cave_original[VMI_MAX_INSTRUCTION];   /* what stands in the cave */
+};
+
+enum vmi_site_flag {
+    VMI_SITE_MAY_FAULT = 1,  /* with VMI_RESUME_STEP: the instruction may raise #PF or #GP. It needs two debug registers that no site has */
 };
 
 /* What is done at a site, in this order. */
@@ -198,12 +205,19 @@ enum vmi_write {
 
 struct vmi_run { uint32_t probe, vcpu; };   /* the probe's id */
 
-struct vmi_pause { uint32_t vcpu, probe; }; /* the probe's id */
+struct vmi_pause {
+    uint32_t vcpu;
+    uint32_t probe;          /* its id */
+    uint32_t number;         /* for vmi_continue */
+    uint32_t unused;
+};
 
 /* A vCPU at a site of the client's. Registers by number as in vmi_site. */
 struct vmi_call {
     uint32_t vcpu;
     uint32_t site;           /* vmi_site.id */
+    uint32_t number;         /* for vmi_continue */
+    uint32_t unused;
     uint64_t registers[16];  /* behind the access, at memory; before the instruction, elsewhere */
     uint64_t rip, rflags, cr0, cr3, cr4, efer, fs_base, gs_base;
 };
@@ -211,6 +225,8 @@ struct vmi_call {
 struct vmi_continue {
     uint32_t vcpu;
     uint32_t answer;         /* enum vmi_answer */
+    uint32_t number;         /* of the call or pause that is answered; one that is over is not */
+    uint32_t unused;
 };
 
 enum vmi_answer {
@@ -245,10 +261,10 @@ struct vmi_counters {
 };
 
 /* A record in the ring: this head and `bytes` bytes, the whole a multiple of 8 bytes. A record never wraps: where the ring's end is too near,
- * a VMI_RECORD_PAD fills it. It is whole when `state` is VMI_WHOLE; the client takes records in order, clears every byte that it has taken
- * to 0, and moves the tail behind them. */
+ * a VMI_RECORD_PAD fills it, and where not even a head has room there, nothing does: the next one is at the start. `head` is moved when a record has its place, with `state` 0; it is whole when `state` is VMI_WHOLE. The client
+ * takes records in order, up to `head` and no further than whole ones, and moves the tail behind them; it writes nothing else. */
 struct vmi_record {
-    uint32_t state;          /* 0: not written yet; VMI_WHOLE; written last */
+    uint32_t state;          /* 0: being written; VMI_WHOLE, written last */
     uint32_t size;           /* bytes, head and padding included */
     uint16_t kind;           /* enum vmi_record_kind */
     uint16_t vcpu;
@@ -263,7 +279,8 @@ struct vmi_record {
 
 enum vmi_record_kind {
     VMI_RECORD_DATA = 0,
-    VMI_RECORD_LOSS = 1,     /* of that probe: as many as `schema` says were lost before the next one, the first of them `sequence` */
+    VMI_RECORD_LOSS = 1,     /* of that probe: as many as `schema` says were lost before the next one, the first of them `sequence`. Losses that
+                                found no room to be told of until the end show in the counters alone */
     VMI_RECORD_ENDED = 2,    /* a program did not end by itself: `schema` is the vmi_end, `sequence` the instruction */
     VMI_RECORD_PAD = 3,
     VMI_RECORD_SELECTED = 4, /* a program has selected a body: `schema` is its number */

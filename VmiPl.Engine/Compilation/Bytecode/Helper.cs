@@ -4,7 +4,10 @@ namespace VmiPl.Compilation.Bytecode;
 /// r1 to r5, the result in r0; r1 to r5 are lost: they become 0, as they do when a program-local call returns. The numbers are part of
 /// the shim's ABI: never given to something else.
 /// <para>A buffer (address and size in program memory) that does not lie wholly within the program's memory ends the run with a
-/// memory fault. A <em>root</em> is a CR3 value through which a guest-virtual address is translated, in the vCPU's paging mode; 0
+/// memory fault. One that is handed to the host (all but that of <see cref="ReadExitField"/>) takes one further instruction of the run's
+/// budget for each <see cref="ProbeProgram.BytesPerInstruction"/> bytes of its size, rounded down, however many of them can be moved;
+/// where so many are not left, the run ends with its budget spent before anything is moved. Faults come before that.</para>
+/// <para>A <em>root</em> is a CR3 value through which a guest-virtual address is translated, in the vCPU's paging mode; 0
 /// stands for the vCPU's own CR3.</para></summary>
 public enum Helper
 {

@@ -34,7 +34,12 @@ public sealed record ProbeProgram
     /// <summary>Bytes of the scratch buffer; 0 to <see cref="MaxScratchBytes"/>.</summary>
     public int ScratchBytes { get; init; }
 
-    /// <summary>Instructions that one run may take; a run that takes more ends there, with what it has emitted kept.</summary>
+    /// <summary>Bytes of a helper's buffer that count as one instruction: moving them takes about as long, so that a budget bounds the
+    /// time of programs that move much, too.</summary>
+    public const int BytesPerInstruction = 64;
+
+    /// <summary>Instructions that one run may take, those that <see cref="Helper"/> takes for bytes among them; a run that takes more
+    /// ends there, with what it has emitted kept.</summary>
     public int InstructionBudget { get; init; } = 1_000_000;
 
     /// <summary>The registers that <see cref="Helper.ReadRegister"/> may be asked for: bit n for the register of id n.</summary>

@@ -16,8 +16,8 @@ namespace VmiPl.Compilation.Lowering;
 /// its body.</summary>
 internal sealed class BodyCompiler
 {
-    // A walk over as many processes as a guest can have takes this many instructions for each of them, long paths included.
-    private const int WalkBudget = 16_000_000;
+    // What a walk over the processes of a large guest takes, long paths and the bytes that are moved included.
+    private const int WalkBudget = 20_000_000;
 
     private readonly BodyContext _context;
     private readonly DiagnosticBag _diagnostics;
@@ -58,8 +58,9 @@ internal sealed class BodyCompiler
             PathClimb.Write(_context, _context.Kernel.Paths!);
             _context.Cost.PerProcess(before, Code.Length - start);
         }
-        int budget = _walks ? WalkBudget : ProbeProgram.MaxInstructions;
-        ProbeProgram? program = Code.Build(_context.ScratchBytes, budget, _context.Schemas.Count);
+        // Without a walk no instruction runs twice.
+        long budget = (_walks ? WalkBudget : ProbeProgram.MaxInstructions) + _context.Cost.Moving;
+        ProbeProgram? program = Code.Build(_context.ScratchBytes, (int)Math.Min(budget, int.MaxValue), _context.Schemas.Count);
         if (program is null)
         {
             _diagnostics.Report(CompilationDiagnostics.BodyTooLarge, _context.Probe.Span, "split it into several event probes", _context.Probe.EventName);
@@ -149,7 +150,7 @@ internal sealed class BodyCompiler
         Code.Store(R6, 8, R7, 8);
         Code.Move(R3, R0);
         Code.Do(Opcode.Add, R3, MemorySchema.HeaderSize);
-        _context.EmitSized(schema, 0);
+        _context.EmitSized(schema, 0, MemorySchema.HeaderSize + size);
     }
 
     private void ReadString(ReadStringStatement statement)

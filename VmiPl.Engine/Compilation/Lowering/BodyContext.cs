@@ -99,22 +99,22 @@ internal sealed class BodyContext(TargetKernel kernel, EventProbe probe, SchemaT
                 Code.JumpIf(Opcode.Jne, R0, nothing, done);
         }
         Code.Mark(done);
-        Cost.Access(size);
+        Cost.Access(size, calls: 2);
     }
 
     /// <summary>Hands out a record of a fixed size that lies in the scratch buffer.</summary>
     public void Emit(int schema, int scratchOffset, int size)
     {
         Code.Move(R3, (ulong)size);
-        EmitSized(schema, scratchOffset);
+        EmitSized(schema, scratchOffset, size);
     }
 
-    /// <summary>Hands out a record whose size is in R3.</summary>
-    public void EmitSized(int schema, int scratchOffset)
+    /// <summary>Hands out a record whose size, up to <paramref name="largest"/> bytes, is in R3.</summary>
+    public void EmitSized(int schema, int scratchOffset, int largest)
     {
         Code.Move(R1, (ulong)schema);
         ScratchTo(R2, scratchOffset);
         Code.Call(Helper.Emit);
-        Cost.Record();
+        Cost.Record(largest);
     }
 }

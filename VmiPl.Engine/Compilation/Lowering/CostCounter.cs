@@ -1,3 +1,5 @@
+using VmiPl.Compilation.Bytecode;
+
 namespace VmiPl.Compilation.Lowering;
 
 /// <summary>Adds up what a body costs while it is lowered.</summary>
@@ -7,15 +9,23 @@ internal sealed class CostCounter
     private long _bytes;
     private BodyCost? _perProcess;
 
-    /// <summary>One call that moves up to that many bytes of guest memory.</summary>
-    public void Access(long bytes)
+    /// <summary>Instructions that the helpers take at most for the bytes they move, where no code runs twice.</summary>
+    public long Moving { get; private set; }
+
+    /// <summary>One call that moves up to that many bytes of guest memory, made again where it gives nothing.</summary>
+    public void Access(long bytes, int calls = 1)
     {
         _accesses++;
         _bytes += bytes;
+        Moving += calls * (bytes / ProbeProgram.BytesPerInstruction);
     }
 
-    /// <summary>One record.</summary>
-    public void Record() => _records++;
+    /// <summary>One record of up to that many bytes.</summary>
+    public void Record(long bytes)
+    {
+        _records++;
+        Moving += bytes / ProbeProgram.BytesPerInstruction;
+    }
 
     /// <summary>Takes what was counted since <paramref name="before"/> out of the sum: it is spent once for each process.</summary>
     public void PerProcess(BodyCost before, int instructions)

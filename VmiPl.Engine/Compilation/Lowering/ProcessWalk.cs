@@ -139,7 +139,7 @@ internal static class ProcessWalk
         context.ScratchTo(R2, Trailer);
         code.Do(Opcode.Sub, R2, R9);
         code.Call(Helper.Emit);
-        context.Cost.Record();
+        context.Cost.Record(ProcessSchema.TrailerSize + ScratchLayout.PathBytes);
     }
 
     private static void WritePageDirectory(BodyContext context, TaskLayout layout)

@@ -13,11 +13,13 @@ internal readonly struct HelperCalls(ProgramMemory memory, ulong registers, int 
     private const int StringStep = 256;
 
     /// <summary>Runs a helper with its arguments in r1 to r5; its result goes to r0, and r1 to r5 become 0. <c>Finished</c> where
-    /// the program goes on; then, and only then, registers are changed.</summary>
-    public ProgramEnd Call(Helper helper, IProgramHost host, Span<ulong> r)
+    /// the program goes on; then, and only then, registers are changed. <paramref name="left"/> is what is left of the budget behind
+    /// the call itself.</summary>
+    public ProgramEnd Call(Helper helper, IProgramHost host, Span<ulong> r, ref int left)
     {
         ulong result = 0;
         Span<byte> buffer;
+        ProgramEnd end;
         switch (helper)
         {
             case Helper.ReadRegister:
@@ -26,33 +28,33 @@ internal readonly struct HelperCalls(ProgramMemory memory, ulong registers, int 
                 result = host.ReadRegister((int)r[1]);
                 break;
             case Helper.ReadVirtual:
-                if (!memory.TryGet(r[1], r[2], out buffer))
-                    return ProgramEnd.MemoryFault;
+                if ((end = Take(r[1], r[2], ref left, out buffer)) != ProgramEnd.Finished)
+                    return end;
                 result = Count(host.ReadVirtual(r[3], r[4], buffer), buffer.Length);
                 break;
             case Helper.ReadPhysical:
-                if (!memory.TryGet(r[1], r[2], out buffer))
-                    return ProgramEnd.MemoryFault;
+                if ((end = Take(r[1], r[2], ref left, out buffer)) != ProgramEnd.Finished)
+                    return end;
                 result = Count(host.ReadPhysical(r[3], buffer), buffer.Length);
                 break;
             case Helper.WriteVirtual:
-                if (!memory.TryGet(r[1], r[2], out buffer))
-                    return ProgramEnd.MemoryFault;
+                if ((end = Take(r[1], r[2], ref left, out buffer)) != ProgramEnd.Finished)
+                    return end;
                 result = Count(host.WriteVirtual(r[3], r[4], buffer), buffer.Length);
                 break;
             case Helper.Translate:
                 result = host.Translate(r[1], r[2]);
                 break;
             case Helper.ReadString:
-                if (!memory.TryGet(r[1], r[2], out buffer))
-                    return ProgramEnd.MemoryFault;
+                if ((end = Take(r[1], r[2], ref left, out buffer)) != ProgramEnd.Finished)
+                    return end;
                 result = ReadString(host, r[3], r[4], buffer);
                 break;
             case Helper.Emit:
                 if (r[1] >= (ulong)schemaCount)
                     return ProgramEnd.HelperFault;
-                if (!memory.TryGet(r[2], r[3], out buffer))
-                    return ProgramEnd.MemoryFault;
+                if ((end = Take(r[2], r[3], ref left, out buffer)) != ProgramEnd.Finished)
+                    return end;
                 host.Emit((int)r[1], buffer);
                 break;
             case Helper.Pause:
@@ -80,6 +82,17 @@ internal readonly struct HelperCalls(ProgramMemory memory, ulong registers, int 
         r[0] = result;
         r.Slice(1, 5).Clear();
         return ProgramEnd.Finished;
+    }
+
+    /// <summary>A buffer that the host is given, and what its bytes take of the budget: all that is left, where it is not enough.</summary>
+    private ProgramEnd Take(ulong address, ulong size, scoped ref int left, out Span<byte> buffer)
+    {
+        if (!memory.TryGet(address, size, out buffer))
+            return ProgramEnd.MemoryFault;
+        int taken = buffer.Length / ProbeProgram.BytesPerInstruction;
+        bool isEnough = taken <= left;
+        left -= Math.Min(taken, left);
+        return isEnough ? ProgramEnd.Finished : ProgramEnd.BudgetSpent;
     }
 
     /// <summary>A host's count, held to what it can be.</summary>

@@ -151,7 +151,10 @@ public sealed class ProbeInterpreter
                     at = step.Offset;
                     continue;
                 case Operation.CallHelper:
-                    end = _helpers.Call((Helper)step.Immediate, host, r);
+                    // A copy: what is passed by reference is not kept in a register.
+                    int rest = left;
+                    end = _helpers.Call((Helper)step.Immediate, host, r, ref rest);
+                    left = rest;
                     if (end != ProgramEnd.Finished)
                         goto Ended;
                     break;

@@ -5,7 +5,7 @@ public enum ProgramEnd
 {
     /// <summary>The program's own <c>exit</c>.</summary>
     Finished = 0,
-    /// <summary>The budget was spent and there was an instruction left to run.</summary>
+    /// <summary>There was an instruction left to run, and no budget for it or for the bytes that it would move.</summary>
     BudgetSpent = 1,
     /// <summary>A load, a store or a helper's buffer did not lie wholly within program memory.</summary>
     MemoryFault = 2,

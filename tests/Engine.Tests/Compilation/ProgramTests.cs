@@ -77,6 +77,18 @@ public sealed class ProgramTests
         Assert.IsType<RegisterRecord>(records[4]);
     }
 
+    [Fact]
+    public void A_body_that_moves_much_has_the_budget_for_it()
+    {
+        // Each read is tried through two tables, with 1,024 instructions for the bytes of each. Without these a body has 65,536.
+        const int Reads = 40;
+        var guest = new SmallGuest(PagingMode.FourLevel);
+        string reads = string.Concat(Enumerable.Repeat("ReadMemory(0x7000, 65536) ", Reads));
+        List<VmiRecord> records = Run(guest, reads + "ReadRegister(EAX)", RegistersOf(guest));
+        Assert.Equal(Reads + 1, records.Count);
+        Assert.IsType<RegisterRecord>(records[Reads]);
+    }
+
     [Theory]
     [MemberData(nameof(Modes))]
     public void Texts_end_at_their_nul_or_are_cut(PagingMode mode)

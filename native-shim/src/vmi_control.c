@@ -1,0 +1,198 @@
+#define _GNU_SOURCE
+#include "vmi_control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "vmi_session.h"
+#include "vmi_system.h"
+#include "vmi_traps.h"
+
+enum { TICK_MS = 20, SEND_S = 2 };
+
+static pthread_t thread;
+static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
+static bool is_started;
+static _Atomic uint32_t is_to_end;
+
+void vmi_control_wake(void)
+{
+    uint64_t one = 1;
+    int signal = atomic_load(&vmi_world.signal);
+    if (signal >= 0 && write(signal, &one, sizeof one) < 0)
+        return;   /* it is full: the thread is awake */
+}
+
+void vmi_world_tell(struct vmi_vcpu *vcpu, uint32_t notice)
+{
+    atomic_fetch_or(&vcpu->told, notice);
+    vmi_control_wake();
+}
+
+bool vmi_control_bring_out(void)
+{
+    if (vmi_world.ring)
+        atomic_store(&vmi_world.ring->hurry, 1);
+    bool done = vmi_world_bring_out(VMI_STOP_MS);
+    if (vmi_world.ring)
+        atomic_store(&vmi_world.ring->hurry, 0);
+    return done;
+}
+
+void vmi_control_lift(void)
+{
+    if (!vmi_vcpus_are_out())
+        return;
+    vmi_world_lock();
+    if (vmi_world.is_placed && vmi_control_bring_out())
+        vmi_traps_lift();
+    vmi_world_go();
+}
+
+/* "vmipl.shim.<pid>.<16 hex digits>" in the abstract space: nobody can take the name beforehand, and either end looks who the other is. */
+static int listen_at(void)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+        random = vmi_system_monotonic_ns();
+    int length = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "vmipl.shim.%d.%016llx", getpid(), (unsigned long long)random);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+    if (fd >= 0 && (bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 4) != 0)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool is_trusted(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static void accept_client(int listener, struct vmi_session *session)
+{
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    struct timeval limit = { .tv_sec = SEND_S };
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (!is_trusted(fd))
+        close(fd);
+    else if (session->client >= 0)
+        vmi_session_refuse(fd);
+    else
+        vmi_session_open(session, fd);
+}
+
+/* Two looks in a row at which no vCPU ran: the machine is paused, perhaps to be saved. */
+static void look_for_pause(bool *was_out)
+{
+    bool are_out = vmi_vcpus_are_out();
+    if (are_out && *was_out)
+        vmi_control_lift();
+    *was_out = are_out;
+}
+
+static bool has_traps_in(void)
+{
+    return vmi_world.is_placed;
+}
+
+static int timeout(const struct vmi_session *session)
+{
+    int due = vmi_session_due_ms(session);
+    return due >= 0 ? due : has_traps_in() ? TICK_MS : -1;
+}
+
+static void serve(int listener, struct vmi_session *session)
+{
+    bool was_out = false;
+    while (!atomic_load(&is_to_end)) {
+        struct pollfd ends[] = {
+            { .fd = atomic_load(&vmi_world.signal), .events = POLLIN },
+            { .fd = listener, .events = POLLIN },
+            { .fd = session->is_gone ? -1 : session->client, .events = POLLIN },
+        };
+        int ready = poll(ends, 3, timeout(session));
+        uint64_t count;
+        if (ends[0].revents && read(ends[0].fd, &count, sizeof count) < 0)
+            continue;
+        if (ready == 0 && has_traps_in())
+            look_for_pause(&was_out);
+        else
+            was_out = false;
+        vmi_session_tell(session);
+        if (ready > 0 && session->client >= 0 && ends[2].revents)
+            vmi_session_receive(session);
+        if (ready > 0 && ends[1].revents)
+            accept_client(listener, session);
+        vmi_session_close_gone(session);
+    }
+}
+
+static void *run(void *nothing)
+{
+    static struct vmi_session session;
+    (void)nothing;
+    pthread_setname_np(pthread_self(), "vmi-shim");
+    int listener = listen_at();
+    vmi_session_init(&session);
+    if (listener >= 0)
+        serve(listener, &session);
+    vmi_session_close(&session);
+    if (listener >= 0)
+        close(listener);
+    return NULL;
+}
+
+static bool start(void)
+{
+    sigset_t all, before;
+    atomic_store(&vmi_world.signal, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (atomic_load(&vmi_world.signal) < 0)
+        return false;
+    /* QEMU's signals are QEMU's. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool done = pthread_create(&thread, NULL, run, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return done;
+}
+
+bool vmi_control_start(void)
+{
+    pthread_mutex_lock(&starting);
+    if (!is_started)
+        is_started = start();
+    bool done = is_started;
+    pthread_mutex_unlock(&starting);
+    return done;
+}
+
+void vmi_control_end(void)
+{
+    pthread_mutex_lock(&starting);
+    if (is_started) {
+        atomic_store(&is_to_end, 1);
+        vmi_control_wake();
+        pthread_join(thread, NULL);
+        close(atomic_exchange(&vmi_world.signal, -1));
+        is_started = false;
+    }
+    pthread_mutex_unlock(&starting);
+}
