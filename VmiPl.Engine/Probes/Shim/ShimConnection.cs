@@ -190,8 +190,9 @@ internal sealed class ShimConnection : IDisposable
         TaskCompletionSource<ShimMessage> answer;
         lock (_waiting)
         {
-            if (!_pending.Remove(message.Head.Sequence, out (AbiRequest Type, TaskCompletionSource<ShimMessage> Answer) asked) || (uint)asked.Type != message.Head.Type)
+            if (!_pending.TryGetValue(message.Head.Sequence, out (AbiRequest Type, TaskCompletionSource<ShimMessage> Answer) asked) || (uint)asked.Type != message.Head.Type)
                 throw ShimProtocol.Broken("an answer to what was not asked");
+            _pending.Remove(message.Head.Sequence);
             answer = asked.Answer;
         }
         answer.TrySetResult(message);

@@ -190,6 +190,7 @@ internal sealed class ShimDriver : IProbeDriver
 
     private void Leave()
     {
+        _session?.Dispose();
         _link.Dispose();
         // One that stays does nothing, and is found by the next session.
         if (_unload is int process)

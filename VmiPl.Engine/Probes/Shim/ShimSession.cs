@@ -16,7 +16,7 @@ namespace VmiPl.Probes.Shim;
 
 /// <summary>Probes at work through a shim: what it is told, and what it tells. Under the driver's lock, but for <see cref="CountersOf"/>. The link is not
 /// owned.</summary>
-internal sealed class ShimSession
+internal sealed class ShimSession : IDisposable
 {
     private const string ModuleProblem = "A module that was just loaded cannot be watched";
     private const ulong ControlFlowEnforcement = 1 << 23;   // CR4.CET
@@ -76,7 +76,6 @@ internal sealed class ShimSession
         catch
         {
             _pump.Finish(Machine.Limits.ShimTimeout);
-            _pump.Dispose();
             throw;
         }
     }
@@ -202,9 +201,11 @@ internal sealed class ShimSession
         }
         if (!_pump.Finish(Machine.Limits.ShimTimeout))
             problem ??= new VmiException(VmiErrorCode.Timeout, "The last records could not be taken in time.", Machine.Name);
-        _pump.Dispose();
         return problem ?? _pump.Problem;
     }
+
+    /// <summary>To be called when it has ended, or has not begun.</summary>
+    public void Dispose() => _pump.Dispose();
 
     private SiteConditions Conditions()
     {

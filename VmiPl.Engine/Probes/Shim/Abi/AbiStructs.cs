@@ -98,6 +98,9 @@ internal struct AbiBytes
         bytes.CopyTo(result);
         return result;
     }
+
+    /// <summary>The first bytes.</summary>
+    public readonly byte[] First(int length) => ((ReadOnlySpan<byte>)this)[..length].ToArray();
 }
 
 /// <summary><c>struct vmi_site</c>.</summary>

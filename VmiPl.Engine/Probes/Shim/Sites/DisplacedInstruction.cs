@@ -77,9 +77,7 @@ internal readonly record struct DisplacedInstruction(AbiResume Resume, byte Sour
             Mnemonic.Lss => "it loads SS, behind which no step ends",
             Mnemonic.Hlt or Mnemonic.Mwait or Mnemonic.Mwaitx or Mnemonic.Monitor or Mnemonic.Monitorx or Mnemonic.Umwait or Mnemonic.Tpause => "it halts",
             Mnemonic.In or Mnemonic.Out or Mnemonic.Insb or Mnemonic.Insw or Mnemonic.Insd or Mnemonic.Outsb or Mnemonic.Outsw or Mnemonic.Outsd => "it is a port's itself",
-            Mnemonic.Vmcall or Mnemonic.Vmmcall or Mnemonic.Vmlaunch or Mnemonic.Vmresume or Mnemonic.Vmrun or Mnemonic.Vmxoff or Mnemonic.Vmxon or Mnemonic.Skinit or Mnemonic.Rsm or Mnemonic.Getsec
-                => "it leaves the guest",
-            Mnemonic.Xbegin or Mnemonic.Xabort or Mnemonic.Xend => "it is of a transaction",
+            Mnemonic.Vmxoff or Mnemonic.Vmxon or Mnemonic.Skinit or Mnemonic.Getsec => "it leaves the guest",
             _ => null,
         };
     }

@@ -13,9 +13,8 @@ internal sealed record SitePlace(SiteKey Key, AbiSite Site, string Way)
     {
         if (TakesRegister)
             yield break;
-        ReadOnlySpan<byte> original = Site.Original, cave = Site.CaveOriginal;
-        yield return (Site.Address, original[..Site.Length].ToArray());
+        yield return (Site.Address, Site.Original.First(Site.Length));
         if (Site.Cave != 0)
-            yield return (Site.Cave, cave[..Site.CaveLength].ToArray());
+            yield return (Site.Cave, Site.CaveOriginal.First(Site.CaveLength));
     }
 }

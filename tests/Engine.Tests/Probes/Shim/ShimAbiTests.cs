@@ -65,7 +65,7 @@ public sealed class ShimAbiTests
 
     [Fact]
     public void The_record_ends_of_programs_are_those_of_the_interpreter() =>
-        Assert.Equal([0, 1, 2, 3, 4], Enum.GetValues<VmiPl.Probes.Interpreter.ProgramEnd>().Cast<int>());
+        Assert.Equal([0, 1, 2, 3, 4], Enum.GetValues<VmiPl.Probes.Interpreter.ProgramEnd>().Select(end => (int)end));
 
     private static Type TypeOf(string name) =>
         typeof(AbiNumbers).Assembly.GetType($"{typeof(AbiNumbers).Namespace}.Abi{ShimHeader.Pascal(name["vmi_".Length..])}", throwOnError: true)!;
