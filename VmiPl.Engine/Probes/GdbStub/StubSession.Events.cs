@@ -7,6 +7,7 @@ using VmiPl.Machines;
 using VmiPl.Memory;
 using VmiPl.Probes.Interpreter;
 using VmiPl.Probes.Placement;
+using VmiPl.Probes.Tracking;
 using VmiPl.Streams;
 
 namespace VmiPl.Probes.GdbStub;
@@ -161,7 +162,7 @@ internal sealed partial class StubSession
                 continue;
             if (use.Own is not null)
                 use.Own(_vcpu);
-            else if (use.Probe is { IsActive: true } probe && IsWanted(probe, use.Trap))
+            else if (use.Probe is StubProbe { IsActive: true } probe && IsWanted(probe, use.Trap))
                 RunProgram(probe, WrittenBy(use.Trap));
         }
     }

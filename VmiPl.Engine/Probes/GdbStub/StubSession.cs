@@ -8,6 +8,7 @@ using VmiPl.Linux;
 using VmiPl.Machines;
 using VmiPl.Memory;
 using VmiPl.Probes.Placement;
+using VmiPl.Probes.Tracking;
 
 namespace VmiPl.Probes.GdbStub;
 
