@@ -18,6 +18,10 @@ internal sealed partial class StubSession
 
     private readonly HashSet<StubProbe> _ran = [];
 
+    // What a pause and all behind it have to tell, until the machine is held: whoever hears of a pause may resume the machine at once, and an
+    // instruction may still be to be stepped over.
+    private readonly List<(int Schema, RecordOrigin Origin, byte[] Record)> _kept = [];
+
     private void OnStop(bool resume = true)
     {
         long start = Stopwatch.GetTimestamp();
@@ -255,6 +259,7 @@ internal sealed partial class StubSession
         ApplySelections();
         if (_vcpu.IsPauseWanted)
             Hold(null);
+        TellKept();
         TimeSpan time = Stopwatch.GetElapsedTime(start);
         foreach (StubProbe probe in _ran)
             probe.AddTime(time);
@@ -298,6 +303,19 @@ internal sealed partial class StubSession
     private VmiException BootedAgain() => new(
         VmiErrorCode.GuestChanged, $"The guest of '{Machine.Name}' has booted again: the places that the probes watched mean nothing now. Start them again.", Machine.Name);
 
-    private void Emit(StubVcpu vcpu, int schema, ReadOnlySpan<byte> record) =>
-        _events.Record(schema, new RecordOrigin(vcpu.Time, vcpu.Probe!.NextSequence(), Machine.Name, vcpu.Vcpu), record);
+    private void Emit(StubVcpu vcpu, int schema, ReadOnlySpan<byte> record)
+    {
+        var origin = new RecordOrigin(vcpu.Time, vcpu.Probe!.NextSequence(), Machine.Name, vcpu.Vcpu);
+        if (vcpu.IsPauseWanted)
+            _kept.Add((schema, origin, record.ToArray()));
+        else
+            _events.Record(schema, origin, record);
+    }
+
+    private void TellKept()
+    {
+        foreach ((int schema, RecordOrigin origin, byte[] record) in _kept)
+            _events.Record(schema, origin, record);
+        _kept.Clear();
+    }
 }

@@ -99,13 +99,16 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
     public async Task A_script_pauses_the_machine_and_an_operator_resumes_it()
     {
         using var run = ProbeRun.Start(Guest, Calls + "ExecuteAt(do_exit){ Pause }");
-        Task<string> spawned = Guest.CommandAsync("spawn 2", Cancel);
-        for (int i = 0; i < 2; i++)
+        Task<string> spawned = Guest.CommandAsync("spawn 5", Cancel);
+        DateTime last = default;
+        for (int i = 0; i < 5; i++)
         {
-            // Each process that ends pauses it once more.
-            Assert.IsType<PauseRecord>(await run.NextAsync("default", Cancel));
-            IdleQemu.Await(() => QemuTrace.Status(Guest) == "debug");
-            Tell("cont");
+            // Each process that ends pauses it once more; two that end at the same moment do so together.
+            PauseRecord pause = Assert.IsType<PauseRecord>(await run.NextAsync("default", Cancel));
+            // Whoever hears of it may resume the machine at once.
+            if (pause.Time != last)
+                Tell("cont");
+            last = pause.Time;
         }
         run.Session.Enable(1, false);
         await spawned;
