@@ -292,17 +292,6 @@ internal sealed partial class StubSession
         GoOn();
     }
 
-    /// <summary>Looks, without stopping the machine, whether the kernel for which the probes were placed still runs.</summary>
-    private void WatchKernel()
-    {
-        // Each look would be several commands at the monitor, which others need, too.
-        if (Machine.MemoryAccess != MemoryAccess.Monitor && !_guest.IsThere())
-            throw BootedAgain();
-    }
-
-    private VmiException BootedAgain() => new(
-        VmiErrorCode.GuestChanged, $"The guest of '{Machine.Name}' has booted again: the places that the probes watched mean nothing now. Start them again.", Machine.Name);
-
     private void Emit(StubVcpu vcpu, int schema, ReadOnlySpan<byte> record)
     {
         var origin = new RecordOrigin(vcpu.Time, vcpu.Probe!.NextSequence(), Machine.Name, vcpu.Vcpu);
