@@ -59,4 +59,21 @@ public sealed record VmiLimits
 
     /// <summary>Time a monitor may take for a greeting or an answer.</summary>
     public TimeSpan MonitorTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Time from the start of a QEMU until its monitor answers; one that has much memory to bring in first needs long.</summary>
+    public TimeSpan MaxStartTime { get; init; } = TimeSpan.FromMinutes(2);
+    /// <summary>Time the shim in QEMU may take for an answer: to put sites in it waits until each vCPU has left the guest.</summary>
+    public TimeSpan ShimTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Bytes of one answer or notice of the shim (the longest, <c>vmi_call</c>, has 216).</summary>
+    public int MaxShimMessageBytes { get; init; } = 64 * 1024;
+
+    /// <summary>Notices of the shim that wait to be dealt with: four for each vCPU that there can be.</summary>
+    public int MaxShimNotices { get; init; } = 2048;
+
+    /// <summary>Bytes of the ring in which the shim hands out records; a power of two, 64 KiB to 256 MiB.</summary>
+    public int ShimRingBytes { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>Longest time for which a vCPU waits for this process to deal with a module that the guest loads, or to say what it did to memory.</summary>
+    public TimeSpan ShimAnswerTime { get; init; } = TimeSpan.FromSeconds(2);
 }

@@ -16,6 +16,15 @@ internal sealed unsafe class EventSignal : IDisposable
         Handle = new SafeFileHandle(fd, ownsHandle: true);
     }
 
+    /// <summary>Takes over a signal of another process. Reading from it is not to wait, and the other process, which shares that setting, can make
+    /// it do so: whoever waits for a thread that takes signals back sets itself a time.</summary>
+    public EventSignal(SafeFileHandle received)
+    {
+        Handle = received;
+        int fd = (int)received.DangerousGetHandle();
+        _ = LibC.fcntl(fd, LibC.F_SETFL, LibC.fcntl(fd, LibC.F_GETFL) | LibC.O_NONBLOCK);
+    }
+
     internal SafeFileHandle Handle { get; }
 
     /// <summary>Gives the signal.</summary>

@@ -1,9 +1,10 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace VmiPl.Interop;
 
-/// <summary>Sockets that another process hands over a Unix socket (man 7 unix, SCM_RIGHTS). The layouts are those of 64-bit
+/// <summary>Sockets and files that another process hands over a Unix socket (man 7 unix, SCM_RIGHTS). The layouts are those of 64-bit
 /// Linux.</summary>
 internal static unsafe partial class FileDescriptors
 {
@@ -11,6 +12,9 @@ internal static unsafe partial class FileDescriptors
     private const int SolSocket = 1, Rights = 1;                                      // SOL_SOCKET, SCM_RIGHTS
     private const int HeaderBytes = 16;                                               // struct cmsghdr: length, level, type
     private const int Interrupted = 4;                                                // EINTR
+
+    /// <summary>Most files that are taken with one message.</summary>
+    public const int MostFiles = 2;
 
     private struct IoVector
     {
@@ -36,7 +40,27 @@ internal static unsafe partial class FileDescriptors
     public static int Receive(Socket socket, Span<byte> bytes, out SafeSocketHandle? handle)
     {
         handle = null;
-        ulong* control = stackalloc ulong[8];   // a header and room for more than one number, so that more than one shows
+        Span<int> numbers = stackalloc int[1];
+        int got = Receive(socket, bytes, numbers, out int count);
+        if (count == 1)
+            handle = new SafeSocketHandle(numbers[0], ownsHandle: true);
+        return got;
+    }
+
+    /// <summary>As the other: <paramref name="files"/> gets up to <see cref="MostFiles"/> files that came along, each the caller's.</summary>
+    public static int Receive(Socket socket, Span<byte> bytes, ICollection<SafeFileHandle> files)
+    {
+        Span<int> numbers = stackalloc int[MostFiles];
+        int got = Receive(socket, bytes, numbers, out int count);
+        foreach (int number in numbers[..count])
+            files.Add(new SafeFileHandle(number, ownsHandle: true));
+        return got;
+    }
+
+    private static int Receive(Socket socket, Span<byte> bytes, Span<int> numbers, out int count)
+    {
+        count = 0;
+        ulong* control = stackalloc ulong[8];   // a header and room for more numbers than are taken, so that more show
         fixed (byte* buffer = bytes)
         {
             var piece = new IoVector { Start = buffer, Length = (nuint)bytes.Length };
@@ -49,25 +73,25 @@ internal static unsafe partial class FileDescriptors
                 return -1;
             if (message.ControlLength < HeaderBytes)
                 return (message.Flags & ControlCut) == 0 ? (int)got : -1;
-            return Take((byte*)control, message, out handle) ? (int)got : -1;
+            return Take((byte*)control, message, numbers, out count) ? (int)got : -1;
         }
     }
 
-    private static bool Take(byte* control, in MessageHeader message, out SafeSocketHandle? handle)
+    private static bool Take(byte* control, in MessageHeader message, Span<int> taken, out int count)
     {
-        handle = null;
+        count = 0;
         nuint length = Math.Min(*(nuint*)control, message.ControlLength);
         if (*(int*)(control + 8) != SolSocket || *(int*)(control + 12) != Rights || length < HeaderBytes)
             return false;
-        int count = (int)(length - HeaderBytes) / sizeof(int);
-        int* numbers = (int*)(control + HeaderBytes);
-        if (count == 1 && (message.Flags & ControlCut) == 0)
+        var numbers = new Span<int>(control + HeaderBytes, (int)(length - HeaderBytes) / sizeof(int));
+        if (numbers.Length <= taken.Length && (message.Flags & ControlCut) == 0)
         {
-            handle = new SafeSocketHandle(numbers[0], ownsHandle: true);
+            numbers.CopyTo(taken);
+            count = numbers.Length;
             return true;
         }
-        for (int i = 0; i < count; i++)
-            new SafeSocketHandle(numbers[i], ownsHandle: true).Dispose();
+        foreach (int number in numbers)
+            new SafeFileHandle(number, ownsHandle: true).Dispose();
         return false;
     }
 

@@ -38,11 +38,14 @@ internal sealed unsafe class MappedRegion : SafeHandle
     }
 
     /// <summary>A view of a piece. Throws where the piece leaves the region.</summary>
-    public ReadOnlySpan<byte> View(ulong offset, int length)
+    public ReadOnlySpan<byte> View(ulong offset, int length) => WritableView(offset, length);
+
+    /// <summary>A view through which a region that was mapped writable can be changed. Throws as <see cref="View"/>.</summary>
+    public Span<byte> WritableView(ulong offset, int length)
     {
         if (offset > Length || (ulong)length > Length - offset)
             throw new ArgumentOutOfRangeException(nameof(offset));
-        return new ReadOnlySpan<byte>((byte*)handle + offset, length);
+        return new Span<byte>((byte*)handle + offset, length);
     }
 
     /// <inheritdoc/>

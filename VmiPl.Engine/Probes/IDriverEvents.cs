@@ -9,6 +9,10 @@ internal interface IDriverEvents
     /// <summary>A program has handed out a record. <paramref name="bytes"/> hold for the call only.</summary>
     void Record(int schema, in RecordOrigin origin, ReadOnlySpan<byte> bytes);
 
+    /// <summary>Records of a probe found no room on their way here: <paramref name="count"/> are missing at this place, and <paramref name="first"/> is the first of
+    /// them.</summary>
+    void Lost(int probe, long count, in RecordOrigin first);
+
     /// <summary>Something that whoever reads the records has to know; <paramref name="probe"/> is the probe that it is about, or null.</summary>
     void Notice(string text, bool isError, int? probe = null);
 

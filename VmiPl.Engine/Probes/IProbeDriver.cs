@@ -29,6 +29,9 @@ internal interface IProbeDriver : IDisposable
     /// <summary>What a probe has done so far; from any moment, without waiting.</summary>
     ProbeCounters CountersOf(int probe);
 
+    /// <summary>What is watched for a probe, for people, each with the way where the driver has several.</summary>
+    ImmutableArray<string> PlacesOf(PlacedProbe probe) => [.. probe.Traps.Select(trap => trap.Place.ToString())];
+
     /// <summary>Takes every trap out, leaves the machine as it would be without them, and ends. Does not throw for a machine that is gone; throws where
     /// something could not be restored, and has then done what could be done.</summary>
     void Stop();

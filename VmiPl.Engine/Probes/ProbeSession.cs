@@ -6,7 +6,6 @@ using VmiPl.Language;
 using VmiPl.Language.Model;
 using VmiPl.Linux;
 using VmiPl.Machines;
-using VmiPl.Probes.GdbStub;
 using VmiPl.Streams;
 
 namespace VmiPl.Probes;
@@ -23,10 +22,8 @@ public sealed class ProbeSession : IDriverEvents, IDisposable
     private volatile ImmutableDictionary<int, long> _made = ImmutableDictionary<int, long>.Empty;
     private readonly TaskCompletionSource _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _control = new();
-#pragma warning disable CA1859 // another driver comes
     private IProbeDriver? _driver;
-#pragma warning restore CA1859
-    private ImmutableDictionary<int, ImmutableArray<string>> _places = ImmutableDictionary<int, ImmutableArray<string>>.Empty;
+    private ImmutableDictionary<int, PlacedProbe> _placed = ImmutableDictionary<int, PlacedProbe>.Empty;
     private volatile CompiledScript _script;
     private int _state;
 
@@ -187,6 +184,16 @@ public sealed class ProbeSession : IDriverEvents, IDisposable
         _outputs.Write(known.Output, RecordDecoder.Decode(known, origin, bytes));
     }
 
+    void IDriverEvents.Lost(int probe, long count, in RecordOrigin first)
+    {
+        CompiledScript script = _script;
+        EventProbe? about = script.Probes.FirstOrDefault(known => known.Probe.Id == probe)?.Probe;
+        _outputs.WriteLoss(script.Schemas.Where(schema => schema.ProbeId == probe).Select(schema => schema.Output), new LossRecord
+        {
+            Lost = count, Time = first.Time, Sequence = first.Sequence, Machine = first.Machine, Vcpu = first.Vcpu, ProbeId = probe, Label = about?.Label, Event = about?.EventName ?? "",
+        });
+    }
+
     void IDriverEvents.Notice(string text, bool isError, int? probe) => Tell(text, isError, probe);
 
     void IDriverEvents.Ended(VmiException reason)
@@ -203,10 +210,10 @@ public sealed class ProbeSession : IDriverEvents, IDisposable
         {
             var resolver = new TrapResolver(_guest);
             ImmutableArray<PlacedProbe> placed = resolver.Resolve(_script.Probes);
-            _places = placed.ToImmutableDictionary(probe => probe.Id, probe => probe.Traps.Select(trap => trap.Place.ToString()).ToImmutableArray());
+            _placed = placed.ToImmutableDictionary(probe => probe.Id);
             foreach (string note in resolver.Notes)
                 Tell(note, isError: false, probe: null);
-            _driver = new GdbStubDriver(_guest, this, _options.TrapKind, resolver.Kinds);
+            _driver = DriverChoice.Open(_guest, this, _options, resolver.Kinds);
             _driver.Start(placed);
         }
         foreach (StreamProbe stream in Script.StreamProbes)
@@ -269,7 +276,7 @@ public sealed class ProbeSession : IDriverEvents, IDisposable
         ProbeCounters counters = _driver?.CountersOf(probe.Id) ?? default;
         return new ProbeStatus
         {
-            Id = probe.Id, Label = probe.Label, Event = probe.EventName, Places = _places.GetValueOrDefault(probe.Id, []), IsEnabled = counters.IsEnabled,
+            Id = probe.Id, Label = probe.Label, Event = probe.EventName, Places = _placed.TryGetValue(probe.Id, out PlacedProbe? placed) && _driver is { } driver ? driver.PlacesOf(placed) : [], IsEnabled = counters.IsEnabled,
             IsSilent = counters.IsSilent, Body = counters.Body, Hits = counters.Hits, Filtered = counters.Filtered, Records = counters.Records,
             Lost = _outputs.LostOf(probe.Id), Time = counters.Time,
         };

@@ -85,6 +85,16 @@ public sealed class StreamSet : IDisposable
     /// <summary>Gives a record to its output; one that the set was not made with counts as <c>#default</c>. Never throws.</summary>
     public void Write(Output output, VmiRecord record) => (_byOutput.GetValueOrDefault(output) ?? _streams[0]).Write(record);
 
+    /// <summary>Tells of a loss before a probe's records came so far that their outputs are known: in all outputs that they may have been for, and counted once.
+    /// Never throws.</summary>
+    public void WriteLoss(IEnumerable<Output> outputs, LossRecord loss)
+    {
+        RecordStream[] streams = [.. outputs.Select(output => _byOutput.GetValueOrDefault(output) ?? _streams[0]).DefaultIfEmpty(_streams[0]).Distinct()];
+        streams[0].Write(loss with { Stream = streams[0].Name });
+        foreach (RecordStream stream in streams[1..])
+            stream.Announce(loss with { Stream = stream.Name });
+    }
+
     /// <summary>Records of one event or stream probe that no reader and no file will ever get.</summary>
     public long LostOf(int probeId) => All.Sum(stream => stream.LostOf(probeId));
 

@@ -53,7 +53,7 @@ public static class ErrorTable
         [VmiErrorCode.StubLost] = Entry(VmiErrorCode.StubLost, ErrorCategory.ConnectionError,
             "Another client has taken QEMU's gdbstub, or QEMU has ended. Get-VmiMachine shows the machine's state; start the probes again."),
         [VmiErrorCode.TrapRefused] = Entry(VmiErrorCode.TrapRefused, ErrorCategory.ResourceUnavailable,
-            "Under KVM the CPU has four debug registers for the whole script: watch less, disable a probe with Set-VmiProbe, or allow breakpoint instructions with -TrapKind Auto."),
+            "Under KVM the CPU has four debug registers for the whole script: watch less, disable a probe with Set-VmiProbe, or allow changes to the guest's code with -TrapKind Auto; the message says what stands in the way of each place."),
         [VmiErrorCode.GuestChanged] = Entry(VmiErrorCode.GuestChanged, ErrorCategory.InvalidOperation,
             "The guest has booted again. Start the probes again: symbols are looked up anew."),
         [VmiErrorCode.ProbeRunning] = Entry(VmiErrorCode.ProbeRunning, ErrorCategory.ResourceExists,
@@ -62,8 +62,16 @@ public static class ErrorTable
             "Get-VmiProbe lists the sessions of this PowerShell, and each session's Probes its probes by id and label."),
         [VmiErrorCode.StreamNotFound] = Entry(VmiErrorCode.StreamNotFound, ErrorCategory.ObjectNotFound,
             "Get-VmiStream lists the streams that can be read. Records of a file output are in that file."),
+        [VmiErrorCode.ShimUnavailable] = Entry(VmiErrorCode.ShimUnavailable, ErrorCategory.ResourceUnavailable,
+            "The shim needs KVM and the right to trace QEMU (root or CAP_SYS_PTRACE; one's own processes with kernel.yama.ptrace_scope 0). -Driver GdbStub works without; -Driver Auto takes what there is. native/libvmi-shim.so of the module must be there and readable."),
+        [VmiErrorCode.ShimLost] = Entry(VmiErrorCode.ShimLost, ErrorCategory.ConnectionError,
+            "The shim in QEMU has put the guest back by itself, or QEMU has ended: Get-VmiMachine shows the machine's state. Start the probes again."),
         [VmiErrorCode.FileFailure] = Entry(VmiErrorCode.FileFailure, ErrorCategory.WriteError,
             "Check the path, its permissions and the free space."),
+        [VmiErrorCode.QemuUnavailable] = Entry(VmiErrorCode.QemuUnavailable, ErrorCategory.ObjectNotFound,
+            "Install QEMU for x86 guests (Debian: qemu-system-x86, Fedora: qemu-system-x86-core, Red Hat Enterprise Linux: qemu-kvm), or name the program with -Qemu."),
+        [VmiErrorCode.StartFailed] = Entry(VmiErrorCode.StartFailed, ErrorCategory.OpenError,
+            "The message has QEMU's own words: correct the argument, or the line of the configuration file, that they name."),
     };
 
     /// <summary>The entry of a code. A code without one (an Engine newer than this table) gets a plain entry of its own name.</summary>

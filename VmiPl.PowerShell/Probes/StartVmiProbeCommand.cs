@@ -58,8 +58,13 @@ public sealed class StartVmiProbeCommand : MachineCommand
 
     /// <summary>How instructions are trapped.</summary>
     [Parameter]
-    [ValidateSet("Auto", "Hardware", "Software")]
+    [ValidateSet("Auto", "Hardware", "Software", "Port")]
     public string TrapKind { get; set; } = "Auto";
+
+    /// <summary>What makes the probes run.</summary>
+    [Parameter]
+    [ValidateSet("Auto", "Shim", "GdbStub")]
+    public string Driver { get; set; } = "Auto";
 
     /// <summary>The session's name; that of the script's file where left out.</summary>
     [Parameter]
@@ -112,6 +117,7 @@ public sealed class StartVmiProbeCommand : MachineCommand
 
     private SessionOptions Options() => new()
     {
+        Driver = Enum.Parse<SessionDriver>(Driver, ignoreCase: true),
         TrapKind = Enum.Parse<TrapKind>(TrapKind, ignoreCase: true),
         Streams = new StreamOptions
         {

@@ -1,10 +1,11 @@
 using VmiPl.Compilation;
 using VmiPl.Probes.Interpreter;
+using VmiPl.Probes.Tracking;
 
 namespace VmiPl.Probes.GdbStub;
 
 /// <summary>An event probe at work. What it counts may be read from any thread, all else is the driver's thread's.</summary>
-internal sealed class StubProbe
+internal sealed class StubProbe : ITrapOwner
 {
     private readonly List<(ProbeInterpreter Program, bool IsEmpty)> _bodies = [];
     private long _hits, _filtered, _records, _ticks;

@@ -1,11 +1,9 @@
 using System.Globalization;
 using VmiPl.Compilation.Sites;
 using VmiPl.Errors;
+using VmiPl.Probes.Tracking;
 
 namespace VmiPl.Probes.GdbStub;
-
-/// <summary>What is done at a trap: a probe's program is run, or, where there is no probe, something of the driver's own.</summary>
-internal sealed record TrapUse(Trap Trap, StubProbe? Probe, Action<StubVcpu>? Own);
 
 /// <summary>An address that is trapped, with all that wants to know of it, in the order of the probes.</summary>
 internal sealed record TrapPoint(NamedAddress Place, char Type, ulong Length, List<TrapUse> Uses)
@@ -96,6 +94,8 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
     private void Take(TrapUse use, Dictionary<(char, ulong, ulong), TrapPoint> next, List<TrapPoint> fresh)
     {
         ulong length = use.Trap is WatchTrap watch ? watch.Length : 1;
+        if (kind == TrapKind.Port && use.Trap is ExecuteTrap)
+            throw new VmiException(VmiErrorCode.TrapRefused, $"QEMU's gdbstub cannot trap {use.Trap.Place} by a port: only the shim can.", use.Trap.Place.ToString());
         char[] types = use.Trap is WatchTrap w ? WatchTypes(w) : isKvm ? ExecuteTypes() : [Hardware];
         (char, ulong, ulong) Key(char type) => (type, use.Trap.Place.Address, length);
         // An instruction that is trapped in one way stays so.

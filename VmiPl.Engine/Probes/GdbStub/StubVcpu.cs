@@ -5,13 +5,14 @@ using VmiPl.Machines;
 using VmiPl.Memory;
 using VmiPl.Probes.Interpreter;
 using VmiPl.Probes.Placement;
+using VmiPl.Probes.Tracking;
 using VmiPl.Symbols;
 
 namespace VmiPl.Probes.GdbStub;
 
 /// <summary>The vCPU whose event is being dealt with, as programs see it: registers are asked for once per stop, and what a program wants done is
 /// kept until the event is over. For the driver's thread.</summary>
-internal sealed class StubVcpu : IProgramHost
+internal sealed class StubVcpu : IProgramHost, ITrappedVcpu
 {
     private const ulong LongModeActive = 1 << 10, UserCode32 = 0x23;
 

@@ -3,6 +3,7 @@ using VmiPl.Compilation.Sites;
 using VmiPl.Memory;
 using VmiPl.Probes;
 using VmiPl.Probes.GdbStub;
+using VmiPl.Probes.Tracking;
 
 namespace VmiPl.Tests.Probes.GdbStub;
 

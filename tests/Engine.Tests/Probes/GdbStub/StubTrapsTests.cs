@@ -1,6 +1,7 @@
 using VmiPl.Errors;
 using VmiPl.Probes;
 using VmiPl.Probes.GdbStub;
+using VmiPl.Probes.Tracking;
 
 namespace VmiPl.Tests.Probes.GdbStub;
 

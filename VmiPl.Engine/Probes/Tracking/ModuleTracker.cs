@@ -1,7 +1,7 @@
 using VmiPl.Linux;
 using VmiPl.Probes.Placement;
 
-namespace VmiPl.Probes.GdbStub;
+namespace VmiPl.Probes.Tracking;
 
 /// <summary>Follows the modules that a guest loads and unloads while probes wait for privileged instructions: a module's code is searched when it is
 /// in its place and has not run, and traps in it are no longer wanted when it has run for the last time. For the driver's thread; the machine
@@ -9,7 +9,7 @@ namespace VmiPl.Probes.GdbStub;
 internal sealed class ModuleTracker
 {
     private readonly LinuxGuest _guest;
-    private readonly IReadOnlyList<StubProbe> _probes;
+    private readonly IReadOnlyList<ITrapOwner> _probes;
     private readonly PrivilegedWrite _kinds;
     private readonly ModuleEvents _events;
     private readonly Action _changed;
@@ -21,7 +21,7 @@ internal sealed class ModuleTracker
     // Traps that were placed at the start in modules that have gone since.
     private readonly HashSet<Trap> _gone = [];
 
-    private ModuleTracker(LinuxGuest guest, IReadOnlyList<StubProbe> probes, PrivilegedWrite kinds, Action changed, Action<string> problem)
+    private ModuleTracker(LinuxGuest guest, IReadOnlyList<ITrapOwner> probes, PrivilegedWrite kinds, Action changed, Action<string> problem)
     {
         _guest = guest;
         _probes = probes;
@@ -33,7 +33,7 @@ internal sealed class ModuleTracker
 
     /// <summary>Makes one for probes that wait for instructions of these kinds; null where there are none. <paramref name="changed"/> is called when
     /// other traps are wanted, <paramref name="problem"/> with what goes unseen.</summary>
-    public static ModuleTracker? For(LinuxGuest guest, IReadOnlyList<StubProbe> probes, PrivilegedWrite kinds, Action changed, Action<string> problem) =>
+    public static ModuleTracker? For(LinuxGuest guest, IReadOnlyList<ITrapOwner> probes, PrivilegedWrite kinds, Action changed, Action<string> problem) =>
         kinds == PrivilegedWrite.None ? null : new ModuleTracker(guest, probes, kinds, changed, problem);
 
     /// <summary>Whether the code in which a trap was placed at the start is there no longer.</summary>
@@ -51,7 +51,7 @@ internal sealed class ModuleTracker
             yield return new TrapUse(new ExecuteTrap(unloading), null, OnUnloading);
     }
 
-    private void OnLoading(StubVcpu vcpu)
+    private void OnLoading(ITrappedVcpu vcpu)
     {
         ulong module = vcpu.Current(_events.ModuleRegister);
         InstructionSearch found = PrivilegedInstructions.FindIn(_guest, module, _kinds);
@@ -61,7 +61,7 @@ internal sealed class ModuleTracker
         _changed();
     }
 
-    private void OnUnloading(StubVcpu vcpu)
+    private void OnUnloading(ITrappedVcpu vcpu)
     {
         ulong module = vcpu.Current(_events.ModuleRegister);
         _loaded.Remove(module);

@@ -5,7 +5,7 @@ using VmiPl.Linux;
 using VmiPl.Memory;
 using VmiPl.Probes.Placement;
 
-namespace VmiPl.Probes.GdbStub;
+namespace VmiPl.Probes.Tracking;
 
 /// <summary>Follows the mappings that a guest makes of its descriptor tables' pages while it runs, so that a write through one is seen like any
 /// other: functions that map pages are trapped where they begin, and where they return, which says the address; what the new range leads to is
@@ -28,7 +28,7 @@ internal sealed class AliasTracker
     private readonly MappingEvents _events;
     private readonly Action _changed;
     private readonly Action<string> _problem;
-    private readonly Dictionary<StubProbe, List<TablePage>> _pages = [];
+    private readonly Dictionary<ITrapOwner, List<TablePage>> _pages = [];
     // By the stack pointer behind the return, which no two tasks share.
     private readonly Dictionary<ulong, Call> _calls = [];
     private readonly List<TrapUse> _aliases = [];
@@ -48,16 +48,16 @@ internal sealed class AliasTracker
 
     /// <summary>Makes one for the probes among <paramref name="probes"/> that watch descriptor tables; null where none does.
     /// <paramref name="changed"/> is called when other traps are wanted, <paramref name="problem"/> with what goes unseen, if anything.</summary>
-    public static AliasTracker? For(LinuxGuest guest, IEnumerable<StubProbe> probes, Action changed, Action<string> problem)
+    public static AliasTracker? For(LinuxGuest guest, IEnumerable<ITrapOwner> probes, Action changed, Action<string> problem)
     {
-        StubProbe[] watching = [.. probes.Where(probe => probe.Placed.Compiled.Site is DescriptorTableSite)];
+        ITrapOwner[] watching = [.. probes.Where(probe => probe.Placed.Compiled.Site is DescriptorTableSite)];
         if (watching.Length == 0)
             return null;
         var tracker = new AliasTracker(guest, changed, problem);
         if (!tracker._events.Missing.IsEmpty)
             problem($"The kernel has no symbol for {string.Join(", ", tracker._events.Missing)}: writes to descriptor tables through addresses at which they are mapped later may go unseen.");
         AddressSpace kernel = guest.OpenKernelSpace();
-        foreach (StubProbe probe in watching)
+        foreach (ITrapOwner probe in watching)
         {
             IEnumerable<TablePage> pages = probe.Placed.Traps.OfType<WatchTrap>().SelectMany(trap => TablePage.Of(kernel, trap.Place.Address, (int)trap.Length, out _));
             tracker._pages.Add(probe, [.. pages.Select(page => page with { Offset = 0 }).Distinct()]);
@@ -99,12 +99,12 @@ internal sealed class AliasTracker
         Drop(_guest.OpenKernelSpace());
     }
 
-    private void OnMaking(StubVcpu vcpu) => Expect(vcpu, (uint)vcpu.Current(_events.PageCount) * PageSize);
+    private void OnMaking(ITrappedVcpu vcpu) => Expect(vcpu, (uint)vcpu.Current(_events.PageCount) * PageSize);
 
-    private void OnEnding(StubVcpu vcpu) => Expect(vcpu, 0);
+    private void OnEnding(ITrappedVcpu vcpu) => Expect(vcpu, 0);
 
     /// <summary>The function at hand has not executed anything: its return address is on top of the stack.</summary>
-    private void Expect(StubVcpu vcpu, ulong bytes)
+    private void Expect(ITrappedVcpu vcpu, ulong bytes)
     {
         int size = _guest.Profile.PointerSize;
         ulong stack = vcpu.Current(GuestRegister.Rsp);
@@ -118,7 +118,7 @@ internal sealed class AliasTracker
         _changed();
     }
 
-    private void OnReturn(StubVcpu vcpu)
+    private void OnReturn(ITrappedVcpu vcpu)
     {
         ulong stack = vcpu.Current(GuestRegister.Rsp);
         // Others may come by that have not been in there.
@@ -147,7 +147,7 @@ internal sealed class AliasTracker
         !kernel.TryTranslate(new GuestVirtualAddress(use.Trap.Place.Address), out Translation found)
         || !_pages[use.Probe!].Any(page => page.Frame + page.InPage == found.Physical.Value));
 
-    private IEnumerable<TrapUse> UsesOf(StubProbe probe, TableAliasList found)
+    private IEnumerable<TrapUse> UsesOf(ITrapOwner probe, TableAliasList found)
     {
         if (found.Problem is { } problem)
             Tell(problem);

@@ -1,0 +1,25 @@
+using System.Net.Sockets;
+using VmiPl.Errors;
+using VmiPl.Machines;
+
+namespace VmiPl.Probes.Shim;
+
+/// <summary>How a machine's shim is come by: the one that listens already, or one that is brought into QEMU for the session.</summary>
+internal static class ShimDoor
+{
+    /// <summary>A connection to the shim; <paramref name="isInjected"/>: it was brought in for it. Throws <c>ShimUnavailable</c> with the reason.</summary>
+    public static Socket Open(VmiMachine machine, out bool isInjected)
+    {
+        isInjected = false;
+        if (machine.Accelerator != "kvm")
+            throw new VmiException(VmiErrorCode.ShimUnavailable, $"Machine '{machine.Name}' runs under {machine.Accelerator}, and the shim works with KVM.", machine.Name);
+        if (machine.ProcessId is not int process)
+            throw new VmiException(VmiErrorCode.ShimUnavailable, $"The QEMU process of '{machine.Name}' can't be seen from here.", machine.Name);
+        if (ShimSocket.TryConnect(process, machine.Limits.ShimTimeout) is { } there)
+            return there;
+        ShimInjector.Load(process);
+        isInjected = true;
+        return ShimSocket.TryConnect(process, machine.Limits.ShimTimeout)
+            ?? throw new VmiException(VmiErrorCode.ShimUnavailable, $"The shim was brought into '{machine.Name}' and does not listen.", machine.Name);
+    }
+}

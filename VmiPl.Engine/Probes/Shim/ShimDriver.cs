@@ -1,0 +1,199 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using System.Net.Sockets;
+using VmiPl.Compilation;
+using VmiPl.Errors;
+using VmiPl.Linux;
+using VmiPl.Machines;
+using VmiPl.Probes.Placement;
+using VmiPl.Probes.Shim.Abi;
+using VmiPl.Streams;
+
+namespace VmiPl.Probes.Shim;
+
+/// <summary>The driver that works inside QEMU: programs run in the vCPU's own thread, and their records come through shared memory. One thread takes the records,
+/// one deals with what the shim tells and looks after what nobody tells; requests of others are made between two of these. When the
+/// connection ends, in whatever way, the shim puts the guest back as it was by itself.</summary>
+internal sealed class ShimDriver : IProbeDriver
+{
+    // How often the machine is looked at.
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(200);
+
+    private readonly LinuxGuest _guest;
+    private readonly IDriverEvents _events;
+    private readonly TrapKind _kind;
+    private readonly PrivilegedWrite _kinds;
+    private readonly ShimLink _link;
+    private readonly int? _unload;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _lock = new();
+    private ShimSession? _session;
+    private Thread? _thread;
+    private bool _ended;
+    private VmiException? _problem;
+
+    private ShimDriver(LinuxGuest guest, IDriverEvents events, TrapKind kind, PrivilegedWrite kinds, ShimLink link, int? unload)
+    {
+        (_guest, _events, _kind, _kinds, _link, _unload) = (guest, events, kind, kinds, link, unload);
+    }
+
+    /// <inheritdoc/>
+    public string Name => "Shim";
+
+    private VmiMachine Machine => _guest.Machine;
+
+    /// <summary>Comes by the machine's shim; nothing in the guest is touched. <paramref name="kinds"/> are the privileged instructions that probes wait for,
+    /// for modules that come later. Throws <c>ShimUnavailable</c> with what stands in the way.</summary>
+    public static ShimDriver Open(LinuxGuest guest, IDriverEvents events, SessionOptions options, PrivilegedWrite kinds)
+    {
+        Socket socket = ShimDoor.Open(guest.Machine, out bool isInjected);
+        return Open(guest, events, options, kinds, socket, isInjected ? guest.Machine.ProcessId : null);
+    }
+
+    /// <summary>Says hello over a socket, which it takes over. <paramref name="unload"/> is the process out of which the shim is to be taken at the end, or
+    /// null.</summary>
+    internal static ShimDriver Open(LinuxGuest guest, IDriverEvents events, SessionOptions options, PrivilegedWrite kinds, Socket socket, int? unload = null)
+    {
+        AbiPolicy policy = options.Streams.OnFull == FullPolicy.Block ? AbiPolicy.Block : AbiPolicy.Drop;
+        ShimLink link = ShimLink.Open(guest.Machine, socket, policy, options.Streams.BlockTimeout);
+        return new ShimDriver(guest, events, options.TrapKind, kinds, link, unload);
+    }
+
+    /// <inheritdoc/>
+    public void Start(ImmutableArray<PlacedProbe> probes)
+    {
+        _session = new ShimSession(_guest, _events, _kind, _kinds, _link, probes);
+        _session.Start();
+        _thread = new Thread(Run) { Name = $"VmiPl probes of {Machine.Name}", IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <inheritdoc/>
+    public void Reconfigure(IReadOnlyDictionary<int, ImmutableArray<CompiledBody>> newBodies, IReadOnlyList<(int Probe, int Body)> selections) =>
+        Do(session => session.Reconfigure(newBodies, selections));
+
+    /// <inheritdoc/>
+    public void Enable(int probe, bool enabled) => Do(session => session.Enable(probe, enabled));
+
+    /// <inheritdoc/>
+    public int Request(ulong request)
+    {
+        int done = 0;
+        Do(session => done = session.Request(request));
+        return done;
+    }
+
+    /// <inheritdoc/>
+    public void Pause() => Do(_ => Machine.GetMonitor().Suspend());
+
+    /// <inheritdoc/>
+    public ProbeCounters CountersOf(int probe) => _session?.CountersOf(probe) ?? default;
+
+    /// <inheritdoc/>
+    public ImmutableArray<string> PlacesOf(PlacedProbe probe)
+    {
+        if (_session is not { } session)
+            return [];
+        lock (_lock)
+            return session.PlacesOf(probe);
+    }
+
+    /// <inheritdoc/>
+    public void Stop()
+    {
+        _stop.Cancel();
+        _thread?.Join();
+        if (Interlocked.Exchange(ref _problem, null) is { } problem)
+            throw problem;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        try
+        {
+            Stop();
+        }
+        catch (VmiException)
+        {
+            // Whoever wants to know calls Stop.
+        }
+        if (_thread is null)
+            Leave();
+        _stop.Dispose();
+    }
+
+    /// <summary>Does something between two events that the shim tells.</summary>
+    private void Do(Action<ShimSession> action)
+    {
+        if (_session is not { } session)
+            return;
+        lock (_lock)
+        {
+            if (!_ended)
+                action(session);
+        }
+    }
+
+    /// <summary>The driver's thread.</summary>
+    private void Run()
+    {
+        VmiException? reason = null;
+        try
+        {
+            long watched = Stopwatch.GetTimestamp();
+            while (!_stop.IsCancellationRequested)
+            {
+                if (_link.TryTakeNotice(out ShimMessage notice, Tick, _stop.Token))
+                    Do(session => session.OnNotice(notice));
+                else if (_link.End is { } end)
+                    throw end;
+                if (Stopwatch.GetElapsedTime(watched) >= Tick && !_stop.IsCancellationRequested)
+                {
+                    Do(session => session.Watch());
+                    watched = Stopwatch.GetTimestamp();
+                }
+            }
+        }
+        catch (VmiException e)
+        {
+            reason = e;
+        }
+        catch (Exception e)
+        {
+            reason = new VmiException(VmiErrorCode.NotSupported, $"The probes' driver failed: {e.Message}", Machine.Name, e);
+        }
+        reason = Finish(reason);
+        if (reason is not null)
+            _events.Ended(reason);
+    }
+
+    /// <summary>Takes everything out and leaves. Gives the reason for an end that nobody asked for.</summary>
+    private VmiException? Finish(VmiException? reason)
+    {
+        VmiException? problem;
+        lock (_lock)
+        {
+            _ended = true;
+            problem = _session!.End();
+        }
+        Leave();
+        if (reason is null)
+        {
+            _problem = problem;
+            return null;
+        }
+        if (Machine.Process is { } process && !process.IsAlive())
+            return new VmiException(VmiErrorCode.MachineLost, $"Machine '{Machine.Name}' has ended.", Machine.Name, reason);
+        return problem is null || reason.Code is VmiErrorCode.ShimLost or VmiErrorCode.Timeout ? reason : new VmiException(reason.Code, $"{reason.Message} {problem.Message}", Machine.Name, reason);
+    }
+
+    private void Leave()
+    {
+        _session?.Dispose();
+        _link.Dispose();
+        // One that stays does nothing, and is found by the next session.
+        if (_unload is int process)
+            _ = ShimInjector.Unload(process);
+    }
+}

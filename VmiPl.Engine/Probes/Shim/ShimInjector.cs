@@ -1,0 +1,59 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using VmiPl.Errors;
+
+namespace VmiPl.Probes.Shim;
+
+/// <summary>Brings the shim into a running QEMU, and out of it. <c>vmi-inject</c> does it; its exit codes are those of native-shim/injector/outcome.h.</summary>
+internal static class ShimInjector
+{
+    private const int Done = 0, AlreadyLoaded = 10;
+    private const string Speaker = "vmi-inject: ";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    /// <summary>Loads the library into a process. Throws <c>ShimUnavailable</c> with what stands in the way.</summary>
+    public static void Load(int processId)
+    {
+        string library = ShimProgram.Library ?? throw new VmiException(VmiErrorCode.ShimUnavailable, "The shim's library is not there (native/libvmi-shim.so): install the module whole, or build it (build.sh build).");
+        (int code, string text) = Run("load", Number(processId), library);
+        if (code is not (Done or AlreadyLoaded))
+            throw new VmiException(VmiErrorCode.ShimUnavailable, $"The shim can't be brought into process {processId}: {text}.", Number(processId));
+    }
+
+    /// <summary>Takes the library out again; null, or what stands in the way. It does nothing while nobody is connected, so that it may as well stay.</summary>
+    public static string? Unload(int processId)
+    {
+        try
+        {
+            (int code, string text) = Run("unload", Number(processId));
+            return code == Done ? null : text;
+        }
+        catch (VmiException e)
+        {
+            return e.Message;
+        }
+    }
+
+    private static (int Code, string Text) Run(params string[] arguments)
+    {
+        string program = ShimProgram.Injector ?? throw new VmiException(VmiErrorCode.ShimUnavailable, "The injector is not there (native/vmi-inject): install the module whole, or build it (build.sh build).");
+        // With files of its own from the start, .NET leaves the terminal's settings alone.
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
+        try
+        {
+            using Process process = Process.Start(start)!;
+            using var deadline = new CancellationTokenSource(Patience);
+            Task<string> text = process.StandardError.ReadToEndAsync(deadline.Token);
+            process.WaitForExitAsync(deadline.Token).GetAwaiter().GetResult();
+            string said = text.GetAwaiter().GetResult().ReplaceLineEndings(" ").Trim();
+            return (process.ExitCode, said.StartsWith(Speaker, StringComparison.Ordinal) ? said[Speaker.Length..] : said);
+        }
+        catch (Exception e) when (e is Win32Exception or OperationCanceledException)
+        {
+            throw new VmiException(VmiErrorCode.ShimUnavailable, $"The injector '{program}' does not do its work: {e.Message}", program, e);
+        }
+    }
+
+    private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,124 @@
+using VmiPl.Errors;
+using VmiPl.Interop;
+using VmiPl.Probes.Interpreter;
+using VmiPl.Probes.Shim.Abi;
+using VmiPl.Streams;
+
+namespace VmiPl.Probes.Shim;
+
+/// <summary>Takes records out of a ring and hands them on, on a thread of its own, until all that was made is taken.</summary>
+internal sealed class ShimPump : IDisposable
+{
+    private const int Tick = 200;
+
+    private readonly ShimRing _ring;
+    private readonly IDriverEvents _events;
+    private readonly string _machine;
+    private readonly IReadOnlySet<int> _probes;
+    private readonly EventSignal _stop = new();
+    private readonly Dictionary<int, ulong> _announced = [];
+    private readonly Thread _thread;
+    private volatile int _schemas;
+    private volatile bool _finishing;
+    private volatile VmiException? _problem;
+
+    /// <summary>Makes a pump for the records of these probes; it starts at once. Owns nothing.</summary>
+    public ShimPump(ShimRing ring, IDriverEvents events, string machine, IReadOnlySet<int> probes)
+    {
+        _ring = ring;
+        _events = events;
+        _machine = machine;
+        _probes = probes;
+        _thread = new Thread(Run) { Name = $"VmiPl records of {machine}", IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>Why no more records can be taken, or null.</summary>
+    public VmiException? Problem => _problem;
+
+    /// <summary>Records may be of schemas below this from now on.</summary>
+    public void Allow(int schemas) => _schemas = Math.Max(_schemas, schemas);
+
+    /// <summary>Nothing more is made: waits until all is handed on, at most <paramref name="time"/>, and tells of losses that were not told. Called once; false where
+    /// the time was too short.</summary>
+    public bool Finish(TimeSpan time)
+    {
+        _finishing = true;
+        _stop.Set();
+        return _thread.Join(time);
+    }
+
+    /// <summary>To be called after <see cref="Finish"/>.</summary>
+    public void Dispose()
+    {
+        if (!_thread.IsAlive)
+            _stop.Dispose();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            while (true)
+            {
+                bool isLast = _finishing;
+                // What a shim makes while it is taken is not to keep this thread for ever.
+                ulong end = _ring.Begun;
+                while (_ring.TryTake(out AbiRecord record, out ReadOnlySpan<byte> bytes))
+                {
+                    Hand(record, bytes);
+                    if (isLast && (long)(_ring.Taken - end) >= 0)
+                        break;
+                }
+                if (isLast)
+                    break;
+                _ring.Wait(_stop, Tick);
+            }
+            _ring.Release();
+            AnnounceRest();
+        }
+        catch (VmiException e)
+        {
+            _problem = e;
+        }
+        catch (Exception e)
+        {
+            _problem = new VmiException(VmiErrorCode.ShimLost, $"The shim's records cannot be taken: {e.Message}", _machine, e);
+        }
+    }
+
+    private void Hand(in AbiRecord record, ReadOnlySpan<byte> bytes)
+    {
+        int probe = (int)record.Probe;
+        if (!_probes.Contains(probe))
+            throw ShimProtocol.Broken($"a record of probe {record.Probe}, which there is not");
+        var origin = new RecordOrigin(DateTime.UnixEpoch.AddTicks((long)(record.Time / 100)), (long)record.Sequence, _machine, record.Vcpu);
+        switch (record.Kind)
+        {
+            case AbiRecordKind.Data:
+                if (record.Schema >= (uint)_schemas)
+                    throw ShimProtocol.Broken($"a record of schema {record.Schema}, which there is not");
+                _events.Record((int)record.Schema, origin, bytes);
+                break;
+            case AbiRecordKind.Loss:
+                _announced[probe] = _announced.GetValueOrDefault(probe) + record.Schema;
+                _events.Lost(probe, record.Schema, origin);
+                break;
+            case AbiRecordKind.Ended:
+                _events.Notice($"The program of probe {probe} was ended at instruction {record.Sequence}: {(ProgramEnd)record.Schema}.", isError: true, probe);
+                break;
+        }
+    }
+
+    /// <summary>The last losses of all found no room to be told of.</summary>
+    private void AnnounceRest()
+    {
+        foreach (int probe in _probes)
+        {
+            AbiCounters counters = _ring.CountersOf(probe);
+            ulong announced = _announced.GetValueOrDefault(probe), lost = Math.Min(counters.Lost, counters.Records);
+            if (lost > announced && lost <= long.MaxValue)
+                _events.Lost(probe, (long)(lost - announced), new RecordOrigin(DateTime.UtcNow, (long)(counters.Records - (lost - announced)), _machine, -1));
+        }
+    }
+}

@@ -1,0 +1,200 @@
+using System.Collections.Immutable;
+using VmiPl.Compilation.Sites;
+using VmiPl.Errors;
+using VmiPl.Probes.Placement;
+using VmiPl.Probes.Shim.Abi;
+using VmiPl.Probes.Tracking;
+
+namespace VmiPl.Probes.Shim.Sites;
+
+/// <summary>The sites that are in a guest, and how others come to them: all or none. What is trapped in one way stays so as long as it is wanted. For one
+/// thread.</summary>
+internal sealed class ShimSites
+{
+    private readonly GuestCode _code;
+    private readonly CaveFinder _caves;
+    private readonly SiteChooser _chooser;
+    private readonly TrapKind _kind;
+    private SitePlan _placed = SitePlan.Empty;
+    private uint _nextId;
+
+    /// <summary>Makes it for a guest without sites.</summary>
+    public ShimSites(GuestCode code, SiteConditions conditions, TrapKind kind)
+    {
+        _code = code;
+        _caves = new CaveFinder(code);
+        _chooser = new SiteChooser(code, _caves, conditions);
+        _kind = kind;
+    }
+
+    /// <summary>What is in the guest.</summary>
+    public SitePlan Placed => _placed;
+
+    /// <summary>The way in which a trap is watched, or null where it is not.</summary>
+    public string? WayOf(Trap trap) => _placed.Places.FirstOrDefault(place => place.Key == SiteKey.Of(trap))?.Way;
+
+    /// <summary>Plans the sites for what is wanted, the uses of each in that order. Throws <c>TrapRefused</c> where a probe's cannot be had; the driver's own come
+    /// after them, all or none. Nothing is taken for it before <see cref="Commit"/>, and one of <see cref="Commit"/> and
+    /// <see cref="Discard"/> follows.</summary>
+    public SitePlan Plan(IReadOnlyCollection<TrapUse> wanted, bool modulesToo)
+    {
+        _code.Refresh(_placed.Changes(), modulesToo);
+        var attempt = new Dictionary<SiteKey, SitePlace>();
+        TrapUse[] probes = [.. wanted.Where(use => use.Own is null)], own = [.. wanted.Where(use => use.Own is not null)];
+        try
+        {
+            Add(probes, attempt);
+        }
+        catch
+        {
+            Drop(attempt.Values);
+            throw;
+        }
+        var before = new Dictionary<SiteKey, SitePlace>(attempt);
+        bool hasOwn = true;
+        try
+        {
+            Add(own, attempt);
+        }
+        catch (VmiException e) when (e.Code == VmiErrorCode.TrapRefused)
+        {
+            hasOwn = false;
+            Drop(attempt.Values.Except(before.Values));
+            attempt = before;
+        }
+        ILookup<SiteKey, TrapUse> uses = (hasOwn ? probes.Concat(own) : probes).ToLookup(use => SiteKey.Of(use.Trap));
+        SitePlace[] places = [.. attempt.Values.Select(place => Finish(place, uses[place.Key]))];
+        return new SitePlan([.. places], [.. places.Select(place => uses[place.Key].ToImmutableArray())], hasOwn);
+    }
+
+    /// <summary>The guest has the sites of that plan now.</summary>
+    public void Commit(SitePlan plan)
+    {
+        SitePlan before = _placed;
+        _placed = plan;
+        Drop(before.Places);
+    }
+
+    /// <summary>The guest has the sites that it had.</summary>
+    public void Discard(SitePlan plan) => Drop(plan.Places);
+
+    private void Add(IReadOnlyCollection<TrapUse> uses, Dictionary<SiteKey, SitePlace> attempt)
+    {
+        TrapUse[] fresh = [.. uses.DistinctBy(use => SiteKey.Of(use.Trap)).Where(use => !attempt.ContainsKey(SiteKey.Of(use.Trap)))];
+        foreach (TrapUse use in fresh.Where(use => use.Trap is WatchTrap))
+        {
+            if (FreeRegisters(attempt) == 0)
+                throw NoRegister(use.Trap.Place);
+            attempt.Add(SiteKey.Of(use.Trap), Known(use.Trap) ?? Watch((WatchTrap)use.Trap));
+        }
+        // What is trapped in some way stays so, as far as registers that memory needs now allow.
+        List<ExecuteTrap> open = [];
+        foreach (ExecuteTrap trap in fresh.Select(use => use.Trap).OfType<ExecuteTrap>())
+        {
+            if (Known(trap) is { } known && (!known.TakesRegister || FreeRegisters(attempt) > 0))
+                attempt.Add(known.Key, known);
+            else
+                open.Add(trap);
+        }
+        // Registers for those that have no other way.
+        if (_kind == TrapKind.Auto && open.Count > FreeRegisters(attempt))
+            open = [.. open.OrderBy(trap => _chooser.CanTrap(trap.Place.Address, AbiTrap.Port, IsAfter(trap)))];
+        foreach (ExecuteTrap trap in open)
+            attempt.Add(SiteKey.Of(trap), Apart(Execute(trap, FreeRegisters(attempt)), trap, attempt));
+        if (attempt.Count > AbiNumbers.MaxSites)
+            throw new VmiException(VmiErrorCode.TrapRefused, $"The probes need {attempt.Count} places, and the shim has {AbiNumbers.MaxSites}.");
+    }
+
+    /// <summary>Two traps on one instruction cannot be told apart: a place further on may be another probe's own.</summary>
+    private SitePlace Apart(SitePlace place, ExecuteTrap trap, Dictionary<SiteKey, SitePlace> attempt)
+    {
+        if (attempt.Values.FirstOrDefault(other => other.Key.IsCode && other.Site.Address == place.Site.Address) is not { } other)
+            return place;
+        Drop([place]);
+        throw new VmiException(VmiErrorCode.TrapRefused, $"{trap.Place} and 0x{other.Key.Address:x} would be trapped by the same instruction, at 0x{other.Site.Address:x}.", trap.Place.ToString());
+    }
+
+    private SitePlace Execute(ExecuteTrap trap, int free)
+    {
+        if (_kind == TrapKind.Hardware || (_kind == TrapKind.Auto && free > 0))
+            return free > 0 ? Register(trap) : throw NoRegister(trap.Place);
+        if (_kind == TrapKind.Software)
+            return InCode(trap, AbiTrap.Int3, "breakpoint instruction");
+        try
+        {
+            return InCode(trap, AbiTrap.Port, "port trap");
+        }
+        catch (VmiException e) when (e.Code == VmiErrorCode.TrapRefused && _kind == TrapKind.Auto)
+        {
+            throw new VmiException(VmiErrorCode.TrapRefused, $"{NoRegister(trap.Place).Message} {e.Message}", e.Target, e);
+        }
+    }
+
+    private SitePlace InCode(ExecuteTrap trap, AbiTrap kind, string name)
+    {
+        AbiSite site = _chooser.Choose(trap.Place, kind, IsAfter(trap));
+        site.Id = _nextId++;
+        string moved = site.Shown == 0 ? "" : $" {-site.Shown} bytes further on";
+        return new SitePlace(SiteKey.Of(trap), site, name + moved + (_kind == TrapKind.Auto ? ", as no debug register is left" : ""));
+    }
+
+    private SitePlace Register(ExecuteTrap trap)
+    {
+        ulong address = trap.Place.Address;
+        Span<byte> bytes = stackalloc byte[AbiNumbers.MaxInstruction - 1];
+        bytes = bytes[.._code.Read(address, bytes)];
+        InstructionFacts? facts = InstructionFacts.Of(bytes, _code.Mode);
+        int length = facts?.Length ?? 1;
+        // Behind a landing pad that was passed and not executed the processor goes on waiting for one.
+        bool isSkipped = _code.Prove(address) is { IsNop: true };
+        var site = new AbiSite
+        {
+            Address = address, Id = _nextId++, Trap = AbiTrap.Execute, Length = (byte)length, Resume = isSkipped ? AbiResume.Skip : AbiResume.Flag,
+            Physical = _code.Physical(address, length) ?? 0, Original = AbiBytes.Of(facts is null ? [] : bytes[..length]),
+        };
+        return new SitePlace(SiteKey.Of(trap), site, "debug register");
+    }
+
+    private SitePlace Watch(WatchTrap trap)
+    {
+        if (trap.Length is not (1 or 2 or 4 or 8) || trap.Place.Address % trap.Length != 0)
+        {
+            throw new VmiException(VmiErrorCode.TrapRefused,
+                $"{trap.Place} cannot be watched: the CPU has {AbiNumbers.DebugRegisters} debug registers, each for up to 8 bytes, and these are {trap.Length}.", trap.Place.ToString());
+        }
+        var site = new AbiSite
+        {
+            Address = trap.Place.Address, Id = _nextId++, Trap = trap.OnRead ? AbiTrap.Access : AbiTrap.Write, Length = (byte)trap.Length, Resume = AbiResume.None,
+        };
+        return new SitePlace(SiteKey.Of(trap), site, "debug register");
+    }
+
+    /// <summary>What stands behind an instruction has it stepped, in whichever way it is trapped.</summary>
+    private static SitePlace Finish(SitePlace place, IEnumerable<TrapUse> uses)
+    {
+        if (place.Site.Trap != AbiTrap.Execute || !uses.Any(use => IsAfter(use.Trap)))
+            return place;
+        AbiSite site = place.Site;
+        site.Resume = AbiResume.Step;
+        return place with { Site = site };
+    }
+
+    private SitePlace? Known(Trap trap) => _placed.Places.FirstOrDefault(place => place.Key == SiteKey.Of(trap));
+
+    private static bool IsAfter(Trap trap) => trap is ExecuteTrap { Write.Kind: PrivilegedWrite.Idtr or PrivilegedWrite.Gdtr };
+
+    private static int FreeRegisters(Dictionary<SiteKey, SitePlace> attempt) => AbiNumbers.DebugRegisters - attempt.Values.Count(place => place.TakesRegister);
+
+    /// <summary>Gives back the room of places that are not in the guest.</summary>
+    private void Drop(IEnumerable<SitePlace> places)
+    {
+        foreach (SitePlace place in places)
+        {
+            if (place.Site.Cave != 0 && !_placed.Places.Any(placed => placed.Site.Cave == place.Site.Cave))
+                _caves.Release(place.Site.Cave);
+        }
+    }
+
+    private static VmiException NoRegister(NamedAddress place) =>
+        new(VmiErrorCode.TrapRefused, $"No debug register is left for {place}: the CPU has {AbiNumbers.DebugRegisters}, each for an instruction or for up to 8 bytes.", place.ToString());
+}
