@@ -70,7 +70,7 @@ static void take_message(struct mini_client *client)
     if (head->type == VMI_NOTICE_CALL && size == sizeof call) {
         receive(client, &call, sizeof call);
         client->calls++;
-        struct vmi_continue goes_on = { call.vcpu, client->answer ? client->answer(client, &call) : 0 };
+        struct vmi_continue goes_on = { .vcpu = call.vcpu, .answer = client->answer ? client->answer(client, &call) : 0, .number = call.number };
         mini_client_ask(client, VMI_CONTINUE, &goes_on, sizeof goes_on);
         return;
     }

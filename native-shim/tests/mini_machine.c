@@ -83,32 +83,6 @@ static void on_kick(int signal_number)
         mine->run->immediate_exit = 1;
 }
 
-static void make_vcpu(struct mini_vcpu *vcpu, uint32_t index, int run_bytes)
-{
-    vcpu->index = index;
-    vcpu->fd = ioctl(mini.vm, KVM_CREATE_VCPU, index);
-    vcpu->run = mmap(NULL, (size_t)run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
-    if (vcpu->fd < 0 || vcpu->run == MAP_FAILED)
-        mini_die("a vCPU");
-}
-
-void mini_make(uint32_t vcpus)
-{
-    struct sigaction action = { .sa_handler = on_kick };
-    sigaction(SIGUSR1, &action, NULL);
-    int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-    mini.vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
-    if (mini.vm < 0)
-        mini_die("/dev/kvm");
-    mini.ram = mmap(NULL, MINI_RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    fill_memory();
-    mini_set_memory(0);
-    mini.count = vcpus;
-    for (uint32_t i = 0; i < vcpus; i++)
-        make_vcpu(&mini.vcpus[i], i, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
-    close(kvm);
-}
-
 static void enter_long_mode(const struct mini_vcpu *vcpu)
 {
     struct kvm_sregs sregs;
@@ -142,9 +116,20 @@ static void hand_back(struct mini_vcpu *vcpu)
         mini_die("the vCPU's events");
 }
 
+static _Atomic bool is_given_up;
+
+static void tell_where(const struct mini_vcpu *vcpu)
+{
+    struct kvm_regs regs;
+    if (ioctl(vcpu->fd, KVM_GET_REGS, &regs) == 0)
+        printf("  vCPU %u stands at 0x%llx, flags 0x%llx, RSP 0x%llx, R14 0x%llx, R15 %llu\n", vcpu->index, regs.rip, regs.rflags, regs.rsp, regs.r14, regs.r15);
+}
+
 static void after_kick(struct mini_vcpu *vcpu)
 {
     vcpu->run->immediate_exit = 0;
+    if (is_given_up)
+        tell_where(vcpu);
     if (atomic_exchange(&vcpu->wants_nmi, false) && ioctl(vcpu->fd, KVM_NMI) != 0)
         mini_die("an NMI");
     while (vcpu->is_to_stay_out) {
@@ -154,9 +139,8 @@ static void after_kick(struct mini_vcpu *vcpu)
     vcpu->stays_out = false;
 }
 
-static void *run_vcpu(void *argument)
+static void run_until_halted(void)
 {
-    mine = argument;
     for (;;) {
         int result = ioctl(mine->fd, KVM_RUN, 0);
         if (result != 0 && errno == EINTR)
@@ -177,7 +161,48 @@ static void *run_vcpu(void *argument)
         }
     }
     mine->is_done = true;
+}
+
+static void *run_vcpu(void *argument)
+{
+    mine = argument;
+    for (;;) {
+        if (sem_wait(&mine->may_run) != 0)
+            continue;                    /* a kick */
+        run_until_halted();
+        sem_post(&mine->has_ended);
+    }
     return NULL;
+}
+
+static void make_vcpu(struct mini_vcpu *vcpu, uint32_t index, int run_bytes)
+{
+    vcpu->index = index;
+    vcpu->fd = ioctl(mini.vm, KVM_CREATE_VCPU, index);
+    vcpu->run = mmap(NULL, (size_t)run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+    if (vcpu->fd < 0 || vcpu->run == MAP_FAILED)
+        mini_die("a vCPU");
+    sem_init(&vcpu->may_run, 0, 0);
+    sem_init(&vcpu->has_ended, 0, 0);
+    if (pthread_create(&vcpu->thread, NULL, run_vcpu, vcpu) != 0)
+        mini_die("a thread");
+}
+
+void mini_make(uint32_t vcpus)
+{
+    struct sigaction action = { .sa_handler = on_kick };
+    sigaction(SIGUSR1, &action, NULL);
+    int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    mini.vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
+    if (mini.vm < 0)
+        mini_die("/dev/kvm");
+    mini.ram = mmap(NULL, MINI_RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    fill_memory();
+    mini_set_memory(0);
+    mini.count = vcpus;
+    for (uint32_t i = 0; i < vcpus; i++)
+        make_vcpu(&mini.vcpus[i], i, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
+    close(kvm);
 }
 
 void mini_start(const uint8_t *work, uint64_t rounds)
@@ -195,8 +220,7 @@ void mini_start(const uint8_t *work, uint64_t rounds)
         vcpu->debug_exits = vcpu->port_exits = 0;
     }
     for (uint32_t i = 0; i < mini.count; i++)
-        if (pthread_create(&mini.vcpus[i].thread, NULL, run_vcpu, &mini.vcpus[i]) != 0)
-            mini_die("a thread");
+        sem_post(&mini.vcpus[i].may_run);
 }
 
 void mini_stop(void)
@@ -210,7 +234,8 @@ uint64_t mini_join(void)
     uint64_t errors = 0;
     for (uint32_t i = 0; i < mini.count; i++) {
         struct kvm_regs regs;
-        pthread_join(mini.vcpus[i].thread, NULL);
+        while (sem_wait(&mini.vcpus[i].has_ended) != 0)
+            continue;
         if (ioctl(mini.vcpus[i].fd, KVM_GET_REGS, &regs) != 0)
             mini_die("the registers");
         errors += regs.r15;
@@ -221,4 +246,16 @@ uint64_t mini_join(void)
 void mini_kick(struct mini_vcpu *vcpu)
 {
     pthread_kill(vcpu->thread, SIGUSR1);
+}
+
+void mini_give_up(void)
+{
+    printf("FAILED the time is up\n");
+    is_given_up = true;
+    for (int i = 0; i < 3; i++) {
+        for (uint32_t v = 0; v < mini.count; v++)
+            mini_kick(&mini.vcpus[v]);
+        usleep(200000);
+    }
+    exit(2);
 }

@@ -5,6 +5,7 @@
 
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,7 +17,8 @@ enum { MINI_MOST_VCPUS = 4, MINI_RAM_BYTES = 8 << 20 };
 struct mini_vcpu {
     int fd;
     struct kvm_run *run;
-    pthread_t thread;
+    pthread_t thread;                    /* one for its life, as QEMU has it */
+    sem_t may_run, has_ended;
     uint32_t index;
     _Atomic bool is_done;                /* it has come to its HLT */
     _Atomic bool wants_nmi;
@@ -50,6 +52,9 @@ void mini_stop(void);
 uint64_t mini_join(void);
 
 void mini_kick(struct mini_vcpu *vcpu);
+
+/* The time is up: tells where the vCPUs stand, and ends the program. */
+void mini_give_up(void);
 
 /* Sets the memory slot anew, with these flags. */
 void mini_set_memory(uint32_t flags);
