@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "mini_client.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -105,27 +106,36 @@ void mini_client_pump(struct mini_client *client, int ms)
     }
 }
 
-static void receive_welcome(struct mini_client *client)
+/* False where another client has just gone, and what it had at work is not out yet. */
+static bool receive_welcome(struct mini_client *client)
 {
     struct vmi_message head;
     struct iovec parts[] = { { &head, sizeof head }, { &client->welcome, sizeof client->welcome } };
     char control[CMSG_SPACE(2 * sizeof(int))];
     struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2, .msg_control = control, .msg_controllen = sizeof control };
     int ends[2];
-    if (recvmsg(client->socket, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL) != sizeof head + sizeof client->welcome || head.status != 0 || !CMSG_FIRSTHDR(&message))
+    ssize_t got = recvmsg(client->socket, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
+    if (got >= (ssize_t)sizeof head && head.status == -EBUSY)
+        return false;
+    if (got != sizeof head + sizeof client->welcome || head.status != 0 || !CMSG_FIRSTHDR(&message))
         mini_die("the welcome");
     memcpy(ends, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof ends);
     client->memory = ends[0];
     client->signal = ends[1];
+    return true;
 }
 
 void mini_client_open(struct mini_client *client, uint32_t policy, uint32_t ring_bytes)
 {
-    memset(client, 0, sizeof *client);
-    connect_to_shim(client);
     struct vmi_hello hello = { VMI_SHIM_MAGIC, VMI_SHIM_ABI, policy, ring_bytes, 60000, 60000, 0 };
-    send_message(client, VMI_HELLO, &hello, sizeof hello);
-    receive_welcome(client);
+    memset(client, 0, sizeof *client);
+    for (bool is_in = false; !is_in;) {
+        connect_to_shim(client);
+        send_message(client, VMI_HELLO, &hello, sizeof hello);
+        is_in = receive_welcome(client);
+        if (!is_in)
+            close(client->socket);
+    }
     client->bytes = (size_t)lseek(client->memory, 0, SEEK_END);
     client->shared = mmap(NULL, client->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, client->memory, 0);
     if (client->shared == MAP_FAILED)

@@ -107,6 +107,7 @@ static void hand_back(struct mini_vcpu *vcpu)
 {
     struct kvm_vcpu_events events;
     vcpu->debug_exits++;
+    vcpu->last_debug = vcpu->run->debug.arch;
     if (ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events) != 0)
         mini_die("the vCPU's events");
     events.exception.injected = 1;
@@ -122,7 +123,8 @@ static void tell_where(const struct mini_vcpu *vcpu)
 {
     struct kvm_regs regs;
     if (ioctl(vcpu->fd, KVM_GET_REGS, &regs) == 0)
-        printf("  vCPU %u stands at 0x%llx, flags 0x%llx, RSP 0x%llx, R14 0x%llx, R15 %llu\n", vcpu->index, regs.rip, regs.rflags, regs.rsp, regs.r14, regs.r15);
+        printf("  vCPU %u stands at 0x%llx, flags 0x%llx, RSP 0x%llx, R14 0x%llx, R15 %llu; %llu debug exits, the last at 0x%llx with DR6 0x%llx\n",
+            vcpu->index, regs.rip, regs.rflags, regs.rsp, regs.r14, regs.r15, (unsigned long long)vcpu->debug_exits, vcpu->last_debug.pc, vcpu->last_debug.dr6);
 }
 
 static void after_kick(struct mini_vcpu *vcpu)

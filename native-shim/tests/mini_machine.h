@@ -24,7 +24,8 @@ struct mini_vcpu {
     _Atomic bool wants_nmi;
     _Atomic bool is_to_stay_out;         /* with the next kick; out of KVM_RUN until it is cleared */
     _Atomic bool stays_out;
-    _Atomic uint64_t debug_exits, port_exits;
+    _Atomic uint64_t debug_exits, port_exits;   /* exits that came as far as QEMU */
+    struct kvm_debug_exit_arch last_debug;
 };
 
 struct mini_machine {
