@@ -9,7 +9,7 @@
 #include "mini_client.h"
 #include "mini_machine.h"
 
-enum { PORT = 0x59, ROUNDS = 5000, TRIES = 3, KINDS = 6 };
+enum { PORT = 0x59, ROUNDS = 1500, TRIES = 3, KINDS = 6 };
 
 static struct mini_client client;
 
