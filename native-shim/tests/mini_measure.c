@@ -9,7 +9,7 @@
 #include "mini_client.h"
 #include "mini_machine.h"
 
-enum { PORT = 0x59, ROUNDS = 1500, TRIES = 3, KINDS = 6 };
+enum { PORT = 0x59, ROUNDS = 200, TRIES = 12, KINDS = 6 };
 
 static struct mini_client client;
 
@@ -86,12 +86,7 @@ static double measure(uint8_t trap, int kind, uint64_t rounds)
         printf("%s\n", client.problem);
         return -1;
     }
-    double best = run(rounds);
-    for (int i = 1; i < TRIES; i++) {
-        double next = run(rounds);
-        best = next < best ? next : best;
-    }
-    return best;
+    return run(rounds);
 }
 
 int mini_measure(uint64_t scale)
@@ -106,14 +101,16 @@ int mini_measure(uint64_t scale)
             return 1;
         }
     }
-    printf("best of %d runs of %llu events each, one vCPU\n\n%-36s %14s %14s\n", TRIES, (unsigned long long)(ROUNDS * scale), "", "ns", "ratio");
+    printf("one vCPU, best of %d runs of %llu events each\n\n%-47s %10s %10s\n", TRIES, (unsigned long long)(ROUNDS * scale), "", "ns", "ratio");
     for (int t = 0; t < 2; t++) {
-        double floor = 0;
-        for (int kind = 0; kind < KINDS; kind++) {
-            double ns = measure(traps[t].trap, kind, ROUNDS * scale);
-            floor = kind == 0 ? ns : floor;
-            printf("%-10s %-36s %10.0f %10.2f\n", traps[t].name, kinds[kind], ns, ns / floor);
+        double best[KINDS];
+        /* In turn, and the best of each: the machine has other work as well. */
+        for (int i = 0; i < TRIES * KINDS; i++) {
+            double ns = measure(traps[t].trap, i % KINDS, ROUNDS * scale);
+            best[i % KINDS] = i < KINDS || ns < best[i % KINDS] ? ns : best[i % KINDS];
         }
+        for (int kind = 0; kind < KINDS; kind++)
+            printf("%-10s %-36s %10.0f %10.2f\n", traps[t].name, kinds[kind], best[kind], best[kind] / best[0]);
     }
     int status = mini_client_ask(&client, VMI_END, NULL, 0);
     mini_client_close(&client);

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using VmiPl.TestGuests;
+
+namespace VmiPl.Tests.Native;
+
+/// <summary>The shim on a KVM machine of its own (<c>native-shim/tests/mini_guest.c</c>): what traps do, against what the guest sees. Where
+/// this machine has no KVM of its processor's, in the KVM lab.</summary>
+public sealed class MiniGuestTests(NativeMake make, ITestOutputHelper output) : IClassFixture<NativeMake>
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Every_scenario_passes_in_the_lab()
+    {
+        Assert.SkipWhen(KvmLab.IsInside, "This is the lab.");
+        IReadOnlyList<string> missing = KvmLab.Missing();
+        Assert.SkipWhen(missing.Count > 0, "No KVM lab here without " + string.Join("; ", missing));
+        string program = await BuildAsync();
+        LabResult result = await KvmLab.RunAsync([program, "all"], new LabOptions { Timeout = TimeSpan.FromMinutes(20) }, Cancel);
+        output.WriteLine($"{result.Duration.TotalSeconds:0} s in the lab");
+        Check(result.ExitCode, result.Output);
+    }
+
+    [Fact]
+    public async Task Every_scenario_passes_on_this_machine()
+    {
+        string cpu = await File.ReadAllTextAsync("/proc/cpuinfo", Cancel);
+        Assert.SkipUnless(cpu.Contains(" svm", StringComparison.Ordinal) || cpu.Contains(" vmx", StringComparison.Ordinal),
+            "This processor has no virtualization that KVM could use.");
+        Assert.SkipUnless(CanOpenKvm(), "/dev/kvm cannot be opened here.");
+        string program = await BuildAsync();
+        var start = new ProcessStartInfo(program, "all") { RedirectStandardOutput = true };
+        using Process process = Process.Start(start)!;
+        string text = await process.StandardOutput.ReadToEndAsync(Cancel);
+        await process.WaitForExitAsync(Cancel);
+        Check(process.ExitCode, text);
+    }
+
+    private async Task<string> BuildAsync()
+    {
+        NativeMake.SkipWithoutCompiler();
+        await make.MustRunAsync("mini");
+        return Path.Combine(make.Folder, "mini_guest");
+    }
+
+    private void Check(int exitCode, string text)
+    {
+        output.WriteLine(text);
+        Assert.True(exitCode == 0, text);
+        Assert.Matches("(?m)^(\\d+) of \\1 scenarios passed$", text);
+    }
+
+    private static bool CanOpenKvm()
+    {
+        try
+        {
+            using FileStream device = new("/dev/kvm", FileMode.Open, FileAccess.ReadWrite);
+            return true;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+}
