@@ -74,4 +74,7 @@ public sealed record VmiLimits
 
     /// <summary>Longest time for which a vCPU waits for this process to deal with a module that the guest loads, or to say what it did to memory.</summary>
     public TimeSpan ShimAnswerTime { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Time from the start of a QEMU until its monitor answers; one that has much memory to bring in first needs long.</summary>
+    public TimeSpan MaxStartTime { get; init; } = TimeSpan.FromMinutes(2);
 }

@@ -13,6 +13,7 @@ internal static unsafe partial class NativeFile
     private const int SeekData = 3;               // linux/fs.h
     private const int OwnerOnly = 0x180;          // 0600
     private const int FileTypeMask = 0xF000, RegularFile = 0x8000;
+    private const int LockShared = 1, LockExclusive = 2, LockAtOnce = 4;   // sys/file.h: LOCK_SH, LOCK_EX, LOCK_NB
 
     /// <summary>Opens a file without ever waiting for it (a name may lead to a FIFO). Null with the error number where it
     /// can't be opened.</summary>
@@ -45,6 +46,11 @@ internal static unsafe partial class NativeFile
             error = LibC.chown(name, user, group) == 0 ? 0 : LibC.errno;
         return error == 0;
     }
+
+    /// <summary>Takes the lock on a file (man 2 flock), alone or <paramref name="shared"/>, for as long as it is open here or, handed on,
+    /// in another process. False where somebody else's lock forbids it.</summary>
+    public static bool TryLock(SafeFileHandle file, bool shared) =>
+        flock((int)file.DangerousGetHandle(), (shared ? LockShared : LockExclusive) | LockAtOnce) == 0;
 
     /// <summary>Opens a file for reading if it is a regular one. Null with the error number where it can't be opened, or with
     /// error 0 where it is something else.</summary>
@@ -193,4 +199,7 @@ internal static unsafe partial class NativeFile
     // Not in Tmds.LibC.
     [LibraryImport("libc", SetLastError = true)]
     private static partial int fstatfs(int fd, long* buffer);
+
+    [LibraryImport("libc")]
+    private static partial int flock(int fd, int operation);
 }

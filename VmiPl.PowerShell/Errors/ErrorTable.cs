@@ -63,11 +63,15 @@ public static class ErrorTable
         [VmiErrorCode.StreamNotFound] = Entry(VmiErrorCode.StreamNotFound, ErrorCategory.ObjectNotFound,
             "Get-VmiStream lists the streams that can be read. Records of a file output are in that file."),
         [VmiErrorCode.ShimUnavailable] = Entry(VmiErrorCode.ShimUnavailable, ErrorCategory.ResourceUnavailable,
-            "The shim needs KVM and the right to trace QEMU (root or CAP_SYS_PTRACE; one's own processes with kernel.yama.ptrace_scope 0). -Driver GdbStub works without; -Driver Auto takes what there is."),
+            "Check that native/libvmi-shim.so and native/vmi-inject of the module are there. Probes by the shim need KVM and the right to trace QEMU (root or CAP_SYS_PTRACE; one's own processes with kernel.yama.ptrace_scope 0). -Driver GdbStub works without; -Driver Auto takes what there is."),
         [VmiErrorCode.ShimLost] = Entry(VmiErrorCode.ShimLost, ErrorCategory.ConnectionError,
             "The shim in QEMU has put the guest back by itself, or QEMU has ended: Get-VmiMachine shows the machine's state. Start the probes again."),
         [VmiErrorCode.FileFailure] = Entry(VmiErrorCode.FileFailure, ErrorCategory.WriteError,
             "Check the path, its permissions and the free space."),
+        [VmiErrorCode.QemuUnavailable] = Entry(VmiErrorCode.QemuUnavailable, ErrorCategory.ObjectNotFound,
+            "Install QEMU for x86 guests (Debian: qemu-system-x86, Fedora: qemu-system-x86-core, Red Hat Enterprise Linux: qemu-kvm), or name the program with -Qemu."),
+        [VmiErrorCode.StartFailed] = Entry(VmiErrorCode.StartFailed, ErrorCategory.OpenError,
+            "The message has QEMU's own words: correct the argument, or the line of the configuration file, that they name."),
     };
 
     /// <summary>The entry of a code. A code without one (an Engine newer than this table) gets a plain entry of its own name.</summary>

@@ -1,4 +1,4 @@
-/* A plain driver for the fuzzer, for compilers without libFuzzer:
+/* A plain driver for the fuzzer, for compilers without libFuzzer (with one, fuzz_program.c and the parts of the shim are all it needs):
  *
  *     fuzz_main [seconds=N | runs=N] [seed=N] [first=N] CASEFILE…
  *

@@ -42,13 +42,14 @@ struct vmi_message {
 
 enum vmi_request {
     VMI_HELLO = 1,       /* vmi_hello; answered with vmi_welcome and, as SCM_RIGHTS, the ring's memfd and an eventfd */
-    VMI_MEMORY = 2,      /* vmi_range[]: where the guest's RAM lies in QEMU, in ascending order; replaces what is known */
+    VMI_MEMORY = 2,      /* vmi_range[]: where the guest's RAM lies in QEMU, in ascending order; replaces what is known. Without a range: the
+                            client is about to look. -ESTALE where QEMU has changed something since that: it has to look again */
     VMI_THREADS = 3,     /* vmi_thread[]: the vCPUs' threads */
     VMI_LOAD = 4,        /* vmi_load and the code; programs are numbered from 0 in the order they are loaded */
     VMI_UNLOAD = 5,      /* vmi_number: drops programs until there are that many; none may be in use */
     VMI_APPLY = 6,       /* vmi_apply and its arrays: all that is to be at work from now on, all of it or nothing */
     VMI_RUN = 7,         /* vmi_run: runs a probe once on a vCPU, wherever that is */
-    VMI_CONTINUE = 8,    /* vmi_continue: what VMI_NOTICE_CALL has held may go on */
+    VMI_CONTINUE = 8,    /* vmi_continue: what VMI_NOTICE_CALL or VMI_NOTICE_PAUSE has held may go on */
     VMI_END = 9,         /* takes everything out; answered when the guest is as it was */
 };
 
@@ -142,9 +143,9 @@ enum vmi_resume {
     VMI_RESUME_SKIP = 0,     /* it does nothing: RIP is moved behind it */
     VMI_RESUME_FLAG = 1,     /* in its place, with RFLAGS.RF (VMI_TRAP_EXECUTE only) */
     VMI_RESUME_STEP = 2,     /* a copy of it in a cave, by a single step; in its place where there is no cave, with RFLAGS.RF */
-    VMI_RESUME_PUSH = 3,     /* push of the 64-bit register `source`, done here */
+    VMI_RESUME_PUSH = 3,     /* push of the 64-bit register `source`, done here; as VMI_RESUME_STEP where memory is not mapped */
     VMI_RESUME_MOVE = 4,     /* mov of the register `source` to the register `target`, `width` bytes, done here */
-    VMI_RESUME_LOAD = 5,     /* mov of `width` bytes at register `source` + `displacement` to the register `target`, done here */
+    VMI_RESUME_LOAD = 5,     /* mov of `width` bytes at register `source` + `displacement` to the register `target`, likewise */
     VMI_RESUME_NONE = 6,     /* nothing is to be executed: memory traps */
 };
 
@@ -166,10 +167,14 @@ struct vmi_site {
     uint8_t cave_length;     /* bytes of the copy */
     int32_t displacement;
     int32_t shown;           /* added to RIP before programs see it: a site may stand behind an instruction that does nothing */
-    uint32_t unused;
+    uint32_t flags;          /* enum vmi_site_flag */
     uint8_t original[VMI_MAX_INSTRUCTION];        /* what stands at the address: checked before anything is changed */
     uint8_t copy[VMI_MAX_INSTRUCTION];            /* the instruction as it is to run in the cave */
     uint8_t cave_original[VMI_MAX_INSTRUCTION];   /* what stands in the cave */
+};
+
+enum vmi_site_flag {
+    VMI_SITE_MAY_FAULT = 1,  /* with VMI_RESUME_STEP: the instruction may raise #PF or #GP. It needs two debug registers that no site has */
 };
 
 /* What is done at a site, in this order. */
@@ -200,12 +205,19 @@ enum vmi_write {
 
 struct vmi_run { uint32_t probe, vcpu; };   /* the probe's id */
 
-struct vmi_pause { uint32_t vcpu, probe; }; /* the probe's id */
+struct vmi_pause {
+    uint32_t vcpu;
+    uint32_t probe;          /* its id */
+    uint32_t number;         /* for vmi_continue */
+    uint32_t unused;
+};
 
 /* A vCPU at a site of the client's. Registers by number as in vmi_site. */
 struct vmi_call {
     uint32_t vcpu;
     uint32_t site;           /* vmi_site.id */
+    uint32_t number;         /* for vmi_continue */
+    uint32_t unused;
     uint64_t registers[16];  /* behind the access, at memory; before the instruction, elsewhere */
     uint64_t rip, rflags, cr0, cr3, cr4, efer, fs_base, gs_base;
 };
@@ -213,6 +225,8 @@ struct vmi_call {
 struct vmi_continue {
     uint32_t vcpu;
     uint32_t answer;         /* enum vmi_answer */
+    uint32_t number;         /* of the call or pause that is answered; one that is over is not */
+    uint32_t unused;
 };
 
 enum vmi_answer {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "vmi_event.h"
 #include "vmi_registers.h"
 #include "vmi_system.h"
 
@@ -31,8 +32,20 @@ void vmi_call_forget(void)
         atomic_store(&known[i].key, 0);
 }
 
-void vmi_call_answer(struct vmi_vcpu *vcpu, uint32_t answer)
+/* A number for what the vCPU waits for next: answers to what is over are not taken for its answer. */
+static uint32_t begin_call(struct vmi_vcpu *vcpu)
 {
+    static _Atomic uint32_t last;
+    uint32_t number = atomic_fetch_add(&last, 1) + 1;
+    atomic_store(&vcpu->answered, 0);
+    atomic_store(&vcpu->call_number, number);
+    return number;
+}
+
+void vmi_call_answer(struct vmi_vcpu *vcpu, uint32_t number, uint32_t answer)
+{
+    if (number != atomic_load(&vcpu->call_number))
+        return;
     atomic_store(&vcpu->answer, answer);
     atomic_store(&vcpu->answered, 1);
     vmi_system_wake(&vcpu->answered);
@@ -55,6 +68,7 @@ static void describe(struct vmi_vcpu *vcpu, const struct vmi_site *site)
     memset(call, 0, sizeof *call);
     call->vcpu = vcpu->index;
     call->site = site->id;
+    call->number = begin_call(vcpu);
     for (unsigned i = 0; i < 16; i++)
         call->registers[i] = *vmi_registers_general(vcpu->regs, i);
     call->rip = vcpu->regs->rip;
@@ -73,8 +87,6 @@ uint32_t vmi_call_client(struct vmi_vcpu *vcpu, const struct vmi_site *site)
 {
     uint64_t until = vmi_system_monotonic_ns() + (uint64_t)vmi_world.answer_ms * 1000000u;
     describe(vcpu, site);
-    atomic_store(&vcpu->answered, 0);
-    /* Registers that a change of the tables would ask KVM for are the ones at hand. */
     struct kvm_regs regs = *vcpu->regs;
     vmi_world_tell(vcpu, VMI_TELL_CALL);
     vmi_vcpu_leave(vcpu);
@@ -83,6 +95,7 @@ uint32_t vmi_call_client(struct vmi_vcpu *vcpu, const struct vmi_site *site)
     vcpu->own_regs = regs;
     vcpu->regs = &vcpu->own_regs;
     vcpu->sregs = NULL;
+    vmi_event_enter_space(vcpu);   /* programs that have come meanwhile may ask for it */
     if (answered)
         return atomic_load(&vcpu->answer);
     vmi_world_tell(vcpu, VMI_TELL_HELD);
@@ -104,9 +117,8 @@ bool vmi_call_read(struct vmi_vcpu *vcpu, const struct vmi_site *site)
 
 void vmi_call_pause(struct vmi_vcpu *vcpu)
 {
-    vcpu->pause = (struct vmi_pause){ vcpu->index, vcpu->pausing_probe };
+    vcpu->pause = (struct vmi_pause){ .vcpu = vcpu->index, .probe = vcpu->pausing_probe, .number = begin_call(vcpu) };
     vcpu->pause_until = vmi_system_monotonic_ns() + (uint64_t)vmi_world.answer_ms * 1000000u;
-    atomic_store(&vcpu->answered, 0);
     vmi_world_tell(vcpu, VMI_TELL_PAUSE);
 }
 

@@ -18,8 +18,8 @@ void vmi_call_pause(struct vmi_vcpu *vcpu);
 /* Holds a vCPU that is outside until QEMU wants its thread to stop, the client lets it go, or its time is up. False: QEMU wants it. */
 bool vmi_call_await_pause(struct vmi_vcpu *vcpu);
 
-/* The client's answer. */
-void vmi_call_answer(struct vmi_vcpu *vcpu, uint32_t answer);
+/* The client's answer to the call or pause of that number. */
+void vmi_call_answer(struct vmi_vcpu *vcpu, uint32_t number, uint32_t answer);
 
 /* What was learnt of instructions holds no longer. The world is stopped. */
 void vmi_call_forget(void);

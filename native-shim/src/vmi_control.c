@@ -40,11 +40,22 @@ void vmi_world_tell(struct vmi_vcpu *vcpu, uint32_t notice)
     vmi_control_wake();
 }
 
+bool vmi_control_bring_out(void)
+{
+    if (vmi_world.ring)
+        atomic_store(&vmi_world.ring->hurry, 1);
+    bool done = vmi_world_bring_out(VMI_STOP_MS);
+    if (vmi_world.ring)
+        atomic_store(&vmi_world.ring->hurry, 0);
+    return done;
+}
+
 void vmi_control_lift(void)
 {
-    if (!vmi_vcpus_are_out() || !vmi_world_stop(TICK_MS))
+    if (!vmi_vcpus_are_out())
         return;
-    if (vmi_world.tables && vmi_world.tables->in_memory > 0 && !atomic_load(&vmi_world.is_lifted))
+    vmi_world_lock();
+    if (vmi_world.is_placed && vmi_control_bring_out())
         vmi_traps_lift();
     vmi_world_go();
 }
@@ -99,7 +110,13 @@ static void look_for_pause(bool *was_out)
 
 static bool has_traps_in(void)
 {
-    return vmi_world.tables && vmi_world.tables->in_memory > 0 && !atomic_load(&vmi_world.is_lifted);
+    return vmi_world.is_placed;
+}
+
+static int timeout(const struct vmi_session *session)
+{
+    int due = vmi_session_due_ms(session);
+    return due >= 0 ? due : has_traps_in() ? TICK_MS : -1;
 }
 
 static void serve(int listener, struct vmi_session *session)
@@ -109,9 +126,9 @@ static void serve(int listener, struct vmi_session *session)
         struct pollfd ends[] = {
             { .fd = atomic_load(&vmi_world.signal), .events = POLLIN },
             { .fd = listener, .events = POLLIN },
-            { .fd = session->client, .events = POLLIN },
+            { .fd = session->is_gone ? -1 : session->client, .events = POLLIN },
         };
-        int ready = poll(ends, 3, has_traps_in() || vmi_session_is_due(session) ? TICK_MS : -1);
+        int ready = poll(ends, 3, timeout(session));
         uint64_t count;
         if (ends[0].revents && read(ends[0].fd, &count, sizeof count) < 0)
             continue;

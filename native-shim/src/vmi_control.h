@@ -11,6 +11,10 @@ void vmi_control_end(void);
 /* Has it look for what there is to tell. Any thread. */
 void vmi_control_wake(void);
 
+/* Has the vCPUs come out for a thread of QEMU's, which waits for them: none of them waits for the client meanwhile. Between vmi_world_lock and
+ * vmi_world_go. */
+bool vmi_control_bring_out(void);
+
 /* Takes the traps out of memory where no vCPU runs, until one does. Any thread that is not inside. */
 void vmi_control_lift(void);
 

@@ -6,6 +6,7 @@
 
 #include "vmi_call.h"
 #include "vmi_registers.h"
+#include "vmi_slots.h"
 #include "vmi_system.h"
 
 #define PAGING (1ull << 31)   /* CR0.PG */
@@ -33,6 +34,9 @@ static size_t write_virtual(void *host, uint64_t address, uint64_t root, const v
 {
     struct vmi_vcpu *vcpu = host;
     vcpu->acted = true;
+    /* QEMU would not learn of it, and send the old bytes. */
+    if (vmi_slots_is_logged(vmi_space_translate(&vcpu->space, address, root)))
+        return 0;
     return vmi_space_write(&vcpu->space, address, root, bytes, size);
 }
 
@@ -97,20 +101,27 @@ static const struct vmi_host_ops ops = {
 
 bool vmi_event_prepare(struct vmi_vcpu *vcpu)
 {
-    if (vcpu->memory_bytes >= vmi_world.memory_bytes)
-        return true;
-    uint8_t *memory = realloc(vcpu->memory, vmi_world.memory_bytes);
-    if (!memory)
-        return false;
-    memset(memory + vcpu->memory_bytes, 0, vmi_world.memory_bytes - vcpu->memory_bytes);
-    vcpu->memory = memory;
-    vcpu->memory_bytes = vmi_world.memory_bytes;
+    size_t bytes = vmi_world.memory_at[vmi_world.program_count];
+    if (bytes > vcpu->memory_bytes) {
+        uint8_t *memory = realloc(vcpu->memory, bytes);
+        if (!memory)
+            return false;
+        vcpu->memory = memory;
+        vcpu->memory_bytes = bytes;
+    }
+    size_t from = vmi_world.memory_at[vcpu->prepared];
+    if (bytes > from)
+        memset(vcpu->memory + from, 0, bytes - from);
+    vcpu->prepared = vmi_world.program_count;
     return true;
 }
 
-static void enter_space(struct vmi_vcpu *vcpu)
+void vmi_event_enter_space(struct vmi_vcpu *vcpu)
 {
     const struct kvm_sregs *sregs = vmi_world.needs_sregs ? vmi_registers_system(vcpu) : NULL;
+    vcpu->is_reset = sregs && !(sregs->cr0 & PAGING);
+    if (vcpu->is_reset)
+        vmi_world_tell(vcpu, VMI_TELL_RESET);
     if (sregs)
         vmi_space_enter(&vcpu->space, &vmi_world.map, sregs->cr0, sregs->cr3, sregs->cr4, sregs->efer);
 }
@@ -125,7 +136,7 @@ void vmi_event_begin(struct vmi_vcpu *vcpu, struct vmi_event *event)
     vcpu->selection_count = 0;
     vcpu->site = NULL;
     vcpu->use = NULL;
-    enter_space(vcpu);
+    vmi_event_enter_space(vcpu);
 }
 
 /* What programs have selected counts from the next event on. */
@@ -171,11 +182,12 @@ void vmi_event_probe(struct vmi_vcpu *vcpu, struct vmi_event *event, const struc
     if (!(probe->flags & VMI_PROBE_ENABLED) || selected >= probe->bodies)
         return;
     const struct vmi_body *body = &vmi_world.tables->bodies[probe->first_body + selected];
-    if (body->is_empty)
+    if (body->is_empty || body->program >= vcpu->prepared)
         return;
     vcpu->probe = probe->id;
     vcpu->acted = false;
-    struct vmi_result result = vmi_program_run(vmi_world.programs[body->program], vcpu->memory, &ops, vcpu);
+    struct vmi_result result = vmi_program_run(
+        vmi_world.programs[body->program], vcpu->memory + vmi_world.memory_at[body->program], &ops, vcpu);
     struct vmi_counters *counters = vmi_ring_counters(vmi_world.ring, probe->id);
     __atomic_fetch_add(&counters->hits, 1, __ATOMIC_RELAXED);
     if (!vcpu->acted)

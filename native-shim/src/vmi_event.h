@@ -16,7 +16,10 @@ void vmi_event_uses(struct vmi_vcpu *vcpu, struct vmi_event *event, const struct
 /* Runs a probe's body once, where it is switched on and not empty. */
 void vmi_event_probe(struct vmi_vcpu *vcpu, struct vmi_event *event, const struct vmi_probe *probe);
 
-/* Makes room for the largest program's memory. Not on the vCPU's way: the world is stopped, or the vCPU is new. False without memory. */
+/* Makes the memory of the programs that are loaded, all zero for those that are new. The world is stopped. False without memory. */
 bool vmi_event_prepare(struct vmi_vcpu *vcpu);
+
+/* Looks at the vCPU's address space anew, where a program may ask for it. */
+void vmi_event_enter_space(struct vmi_vcpu *vcpu);
 
 #endif

@@ -65,7 +65,7 @@ static uint64_t read_string(const struct vmi_helper_scope *scope, uint64_t addre
 
 static uint64_t read_exit_field(const struct vmi_helper_scope *scope, uint64_t field, uint8_t *buffer)
 {
-    uint64_t value;
+    uint64_t value = 0;
     if (field > INT32_MAX || !scope->ops->read_exit_field(scope->host, (uint32_t)field, &value))
         return UINT64_MAX;
     memcpy(buffer, &value, sizeof value);

@@ -4,7 +4,9 @@
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
+#include <linux/kvm.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +19,7 @@ enum { MAX_ENTRIES = 4 };
 static uint64_t *entries[MAX_ENTRIES];
 static uint64_t before[MAX_ENTRIES];
 static int count;
+static _Atomic uint32_t inside;
 
 __attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, ...)
 {
@@ -27,10 +30,26 @@ __attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, 
     return vmi_hook_ioctl(fd, request, argument);
 }
 
+static int call(int fd, uint32_t request, unsigned long argument)
+{
+    /* A counter that all vCPUs write at each exit would cost more than the rest of the way. */
+    if (request == (uint32_t)KVM_RUN)
+        return vmi_kvm_ioctl(fd, request, argument);
+    atomic_fetch_add(&inside, 1);
+    int result = vmi_kvm_ioctl(fd, request, argument);
+    atomic_fetch_sub(&inside, 1);
+    return result;
+}
+
+bool vmi_hook_is_left(void)
+{
+    return atomic_load(&inside) == 0;
+}
+
 int vmi_hook_ioctl(int fd, unsigned long request, unsigned long argument)
 {
     /* Some libcs' int of a request is extended with its sign. */
-    int result = vmi_kvm_ioctl(fd, (uint32_t)request, argument);
+    int result = call(fd, (uint32_t)request, argument);
     if (result >= 0)
         return result;
     errno = -result;

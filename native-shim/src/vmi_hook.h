@@ -11,6 +11,9 @@ int vmi_hook_ioctl(int fd, unsigned long request, unsigned long argument);
 /* Patches the main program's table. False where it has no entry for ioctl that can be changed. Once. */
 bool vmi_hook_install(void);
 
+/* Whether no thread is in the shim on its way to the kernel, but for vCPUs in KVM_RUN (vmi_vcpu.h). */
+bool vmi_hook_is_left(void);
+
 /* Puts the entry back. True where none of ours is left. */
 bool vmi_hook_remove(void);
 

@@ -11,6 +11,7 @@
 
 #include "vmi_control.h"
 #include "vmi_run.h"
+#include "vmi_slots.h"
 #include "vmi_system.h"
 #include "vmi_traps.h"
 
@@ -20,11 +21,6 @@
 
 /* Linux 6.8: the same with more behind it, 160 bytes (include/uapi/linux/kvm.h, struct kvm_userspace_memory_region2). */
 #define SET_USER_MEMORY_REGION2 0x40a0ae49u
-
-enum { MAX_SLOTS = 32768 };
-
-/* Slots as QEMU numbers them in address space 0, where it was seen to make them. */
-static struct vmi_range slots[MAX_SLOTS];
 
 static int capability(int vm, long number)
 {
@@ -94,41 +90,13 @@ static int create_vcpu(int fd, uint32_t request, unsigned long argument)
     return vcpu;
 }
 
-/* What becomes of the map when a slot is made, moved, or taken away (its size is 0 then, and where it was is not said). */
-static void change_map(const struct kvm_userspace_memory_region *region)
-{
-    uint32_t slot = region->slot & 0xffff;
-    if (slot >= MAX_SLOTS)
-        return;
-    struct vmi_range old = slots[slot], next = { region->guest_phys_addr, region->memory_size, region->userspace_addr };
-    slots[slot] = (struct vmi_range){ 0 };
-    if (old.bytes != 0)
-        vmi_map_change(&vmi_world.map, (struct vmi_range){ old.physical, old.bytes, 0 });
-    else if (next.bytes == 0)
-        vmi_world.map.is_stale = true;
-    if (next.bytes == 0)
-        return;
-    slots[slot] = next;
-    vmi_map_change(&vmi_world.map, next);
-}
-
-/* Memory whose writes are logged is on its way elsewhere (migration, a snapshot that runs on): traps must not go with it. The video card's
- * memory is logged all the time. */
-static bool begins_log(const struct kvm_userspace_memory_region *region)
-{
-    return (region->flags & KVM_MEM_LOG_DIRTY_PAGES) && vmi_traps_touch(region->guest_phys_addr, region->memory_size);
-}
-
+/* Traps do not go with memory that is on its way elsewhere. */
 static void follow_log(const struct kvm_userspace_memory_region *region)
 {
-    bool touches = vmi_traps_touch(region->guest_phys_addr, region->memory_size);
-    if (begins_log(region)) {
-        vmi_world.is_logged = true;
-        if (!atomic_load(&vmi_world.is_lifted))
-            vmi_traps_lift();
-    } else if (touches && region->memory_size != 0) {
-        vmi_world.is_logged = false;
-    }
+    if (!vmi_traps_would_be_logged(region))
+        return;
+    atomic_store(&vmi_world.is_logged, 1);
+    vmi_traps_lift();
 }
 
 static int set_memory(int fd, uint32_t request, unsigned long argument)
@@ -136,19 +104,20 @@ static int set_memory(int fd, uint32_t request, unsigned long argument)
     struct kvm_userspace_memory_region region;
     memcpy(&region, (const void *)argument, sizeof region);
     /* The slot's upper half is another address space: that of SMM. */
-    bool is_watched = fd == atomic_load(&vmi_world.vm) && region.slot >> 16 == 0;
-    if (!is_watched)
+    if (fd != atomic_load(&vmi_world.vm) || region.slot >> 16 != 0)
         return vmi_system_ioctl(fd, request, argument);
     /* With nothing at work no vCPU looks at memory, and the machine need not stand still. */
     vmi_world_lock();
-    bool is_still = !vmi_world.tables || vmi_world_bring_out(VMI_STOP_MS);
+    bool is_still = !vmi_world.tables || vmi_control_bring_out();
     if (is_still)
         follow_log(&region);
     int result = vmi_system_ioctl(fd, request, argument);
-    if (result == 0 && is_still)
-        change_map(&region);
-    else if (result == 0)
-        vmi_world.map.is_stale = true;
+    if (result == 0) {
+        vmi_world.map_moves++;
+        vmi_slots_set(&vmi_world.map, &region);
+        if (!vmi_traps_are_logged(vmi_world.tables))
+            atomic_store(&vmi_world.is_logged, 0);
+    }
     bool is_stale = vmi_world.map.is_stale;
     vmi_world_go();
     if (is_stale)
@@ -165,7 +134,7 @@ static int set_debug(int fd, uint32_t request, unsigned long argument)
     vmi_world_lock();
     const struct vmi_tables *tables = vmi_world.tables;
     int result = enables ? -EBUSY : 0;
-    if (!tables || (tables->debug_count == 0 && !tables->has_int3)) {
+    if (!tables || (!vmi_traps_want_debug(tables) && !tables->has_steps)) {
         result = vmi_system_ioctl(fd, request, argument);
         if (result == 0)
             vmi_world.abilities = enables ? vmi_world.abilities | VMI_IS_DEBUGGED : vmi_world.abilities & ~(uint32_t)VMI_IS_DEBUGGED;

@@ -66,8 +66,8 @@ struct vmi_program_image {
 /* Opaque, immutable once loaded: may be run by several threads at once, each with a memory of its own. */
 struct vmi_program;
 
-/* Verifies and decodes. NULL with what is wrong in `problem` (the text of the C# Verifier, cut to `problem_size` bytes with its NUL);
- * `code` is not kept. The caller frees the program. Allocates: never called on the vCPU path. */
+/* Verifies and decodes. NULL with what is wrong in `problem` (the text of the C# Verifier, cut to `problem_size` bytes with its NUL),
+ * which is left as it is where there is nothing wrong; `code` is not kept. The caller frees the program. Allocates: never called on the vCPU path. */
 struct vmi_program *vmi_program_load(const struct vmi_program_image *image, char *problem, size_t problem_size);
 
 /* NULL is nothing to free. No run may be under way. */

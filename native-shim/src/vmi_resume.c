@@ -4,19 +4,24 @@
 
 #include "vmi_registers.h"
 #include "vmi_retry.h"
+#include "vmi_system.h"
 #include "vmi_traps.h"
 
-#define RESUME_FLAG (1ull << 16)   /* RFLAGS.RF */
-#define LONG_MODE (1ull << 10)     /* EFER.LMA */
-#define SINGLE_STEP (1ull << 14)   /* DR6.BS */
+#define TRAP_FLAG (1ull << 8)       /* RFLAGS.TF */
+#define INTERRUPT_FLAG (1ull << 9)  /* RFLAGS.IF */
+#define RESUME_FLAG (1ull << 16)    /* RFLAGS.RF */
+#define LONG_MODE (1ull << 10)      /* EFER.LMA */
+#define SINGLE_STEP (1ull << 14)    /* DR6.BS */
+
+enum { GENERAL_PROTECTION = 13, PAGE_FAULT = 14 };
 
 /* Memory as the vCPU sees it, also where no program has asked for it yet. */
-static bool enter_space(struct vmi_vcpu *vcpu)
+static const struct kvm_sregs *enter_space(struct vmi_vcpu *vcpu)
 {
     const struct kvm_sregs *sregs = vmi_registers_system(vcpu);
     if (sregs)
         vmi_space_enter(&vcpu->space, &vmi_world.map, sregs->cr0, sregs->cr3, sregs->cr4, sregs->efer);
-    return sregs != NULL;
+    return sregs;
 }
 
 static bool push(struct vmi_vcpu *vcpu, const struct vmi_site *site)
@@ -44,18 +49,6 @@ static bool load(struct vmi_vcpu *vcpu, const struct vmi_site *site)
     return true;
 }
 
-/* The copy in the cave, or the instruction in its place. KVM steps from where RIP is when it is told to. */
-static void begin_step(struct vmi_vcpu *vcpu, const struct vmi_site *site)
-{
-    vcpu->step = (struct vmi_step){ .active = true, .site = *site, .before = *vcpu->regs };
-    if (site->cave != 0)
-        vcpu->regs->rip = site->cave;
-    else
-        vcpu->regs->rflags |= RESUME_FLAG;
-    vmi_registers_store(vcpu);
-    vmi_traps_debug(vcpu, true);
-}
-
 static bool is_done_here(struct vmi_vcpu *vcpu, const struct vmi_site *site)
 {
     switch (site->resume) {
@@ -65,6 +58,146 @@ static bool is_done_here(struct vmi_vcpu *vcpu, const struct vmi_site *site)
     case VMI_RESUME_LOAD: return load(vcpu, site);
     default: return false;
     }
+}
+
+/* ---- steps ---- */
+
+/* The handler of a vector (Intel SDM volume 3A, 6.11 and 6.14.1), or 0. */
+static uint64_t handler_of(struct vmi_vcpu *vcpu, const struct kvm_sregs *sregs, unsigned vector)
+{
+    uint8_t gate[16] = { 0 };
+    size_t size = sregs->efer & LONG_MODE ? 16 : 8;
+    if (vmi_space_read(&vcpu->space, sregs->idt.base + vector * size, 0, gate, size) != size)
+        return 0;
+    uint64_t address = gate[0] | gate[1] << 8 | (uint64_t)gate[6] << 16 | (uint64_t)gate[7] << 24;
+    uint32_t upper;
+    memcpy(&upper, gate + 8, sizeof upper);
+    return size == 16 ? address | (uint64_t)upper << 32 : address;
+}
+
+/* An exception's delivery clears TF: the processor would not stop before the instruction has run again, somewhere. So the handlers of those that the
+ * instruction may raise are watched. */
+static void watch_faults(struct vmi_vcpu *vcpu)
+{
+    static const unsigned vectors[VMI_GUARDS] = { PAGE_FAULT, GENERAL_PROTECTION };
+    const struct kvm_sregs *sregs = enter_space(vcpu);
+    for (unsigned i = 0; sregs && i < VMI_GUARDS; i++) {
+        uint64_t handler = handler_of(vcpu, sregs, vectors[i]);
+        if (handler != 0)
+            vcpu->step.guards[vcpu->step.guard_count++] = handler;
+    }
+}
+
+/* KVM steps from where RIP is when it is told to (kvm_arch_vcpu_ioctl_set_guest_debug): registers first. */
+static void begin_step(struct vmi_vcpu *vcpu, const struct vmi_site *site)
+{
+    vcpu->step = (struct vmi_step){ .active = true, .site = *site, .before = *vcpu->regs };
+    if (site->flags & VMI_SITE_MAY_FAULT)
+        watch_faults(vcpu);
+    if (site->cave != 0)
+        vcpu->regs->rip = site->cave;
+    else
+        vcpu->regs->rflags |= RESUME_FLAG;
+    /* Where KVM cannot keep interrupts off, the guest does. */
+    vcpu->step.had_interrupts = !(vmi_world.abilities & VMI_CAN_BLOCK_IRQ) && (vcpu->regs->rflags & INTERRUPT_FLAG);
+    if (vcpu->step.had_interrupts)
+        vcpu->regs->rflags &= ~INTERRUPT_FLAG;
+    vmi_registers_store(vcpu);
+    vmi_traps_debug(vcpu);
+}
+
+static void end_step(struct vmi_vcpu *vcpu)
+{
+    vcpu->step.active = false;
+    vmi_traps_debug(vcpu);
+    if (!vcpu->step.had_interrupts)
+        return;
+    vcpu->regs->rflags |= INTERRUPT_FLAG;
+    vmi_registers_changed(vcpu);
+}
+
+/* The vCPU stands before the site again, as it did; the site's event is not to be seen once more. */
+static void go_back(struct vmi_vcpu *vcpu)
+{
+    vcpu->regs->rip = vcpu->step.site.address;
+    vcpu->regs->rflags &= ~RESUME_FLAG;
+    vmi_retry_expect(vcpu);
+    vmi_registers_changed(vcpu);
+}
+
+/* At the first instruction of a fault's handler. The guest looks for its way back, and for what it is to do about the fault (its exception tables), by
+ * the address on the stack, which is to be the site's, and must not be stepped when it goes back there. */
+static void fault(struct vmi_vcpu *vcpu)
+{
+    const struct vmi_site *site = &vcpu->step.site;
+    const struct kvm_sregs *sregs = enter_space(vcpu);
+    size_t word = sregs && !(sregs->efer & LONG_MODE) ? 4 : 8;
+    uint64_t from = site->cave ? site->cave : site->address;
+    /* RIP, CS and RFLAGS lie on top, or below an error code. */
+    for (unsigned depth = 0; depth < 2; depth++) {
+        uint64_t at = vcpu->regs->rsp + depth * word, saved = 0, flags = 0;
+        if (vmi_space_read(&vcpu->space, at, 0, &saved, word) != word || saved != from)
+            continue;
+        vmi_space_read(&vcpu->space, at + 2 * word, 0, &flags, word);
+        flags &= ~(TRAP_FLAG | RESUME_FLAG);
+        if (vcpu->step.had_interrupts)
+            flags |= INTERRUPT_FLAG;
+        vmi_space_write(&vcpu->space, at, 0, &site->address, word);
+        vmi_space_write(&vcpu->space, at + 2 * word, 0, &flags, word);
+        break;
+    }
+    struct kvm_regs now = *vcpu->regs;
+    *vcpu->regs = vcpu->step.before;
+    vmi_retry_expect(vcpu);
+    *vcpu->regs = now;
+    /* A handler runs as its gate says, not as the step did. */
+    vcpu->step.had_interrupts = false;
+}
+
+static bool is_at_guard(const struct vmi_vcpu *vcpu)
+{
+    for (uint32_t i = 0; i < vcpu->step.guard_count; i++)
+        if (vcpu->regs->rip == vcpu->step.guards[i])
+            return true;
+    return false;
+}
+
+bool vmi_resume_step_is_over(struct vmi_vcpu *vcpu, bool *is_done)
+{
+    const struct vmi_site *site = &vcpu->step.site;
+    bool is_stepped = (vcpu->run->debug.arch.dr6 & SINGLE_STEP) != 0, is_fault = is_at_guard(vcpu);
+    if (!is_stepped && !is_fault)
+        return false;
+    uint64_t start = site->cave ? site->cave : site->address, length = site->cave ? site->cave_length : site->length;
+    *is_done = !is_fault && vcpu->regs->rip != start;
+    if (is_fault)
+        fault(vcpu);
+    else if (vcpu->regs->rip == start + length)
+        vcpu->regs->rip = site->address + site->length;
+    end_step(vcpu);
+    if (is_fault)
+        vcpu->regs->rflags |= RESUME_FLAG;   /* past the guard, should KVM still have it */
+    else if (!*is_done)
+        go_back(vcpu);
+    vmi_registers_changed(vcpu);
+    return true;
+}
+
+void vmi_resume_undo_step(struct vmi_vcpu *vcpu)
+{
+    const struct vmi_site *site = &vcpu->step.site;
+    if (!vcpu->step.active)
+        return;
+    bool is_known = vmi_registers_load(vcpu);
+    end_step(vcpu);
+    if (!is_known)
+        return;
+    uint64_t start = site->cave ? site->cave : site->address, length = site->cave ? site->cave_length : site->length;
+    if (vcpu->regs->rip == start)
+        go_back(vcpu);
+    else if (vcpu->regs->rip == start + length)
+        vcpu->regs->rip = site->address + site->length;
+    vmi_registers_store(vcpu);
 }
 
 void vmi_resume(struct vmi_vcpu *vcpu, const struct vmi_site *site, bool sees_after)
@@ -82,57 +215,13 @@ void vmi_resume(struct vmi_vcpu *vcpu, const struct vmi_site *site, bool sees_af
     }
 }
 
-/* An exception's or interrupt's handler has been entered from the cave: the guest looks for its way back, and for what it is to do about the
- * fault (its exception tables), by the address on the stack, which is to be the site's. True where that was so. */
-static bool return_to_site(struct vmi_vcpu *vcpu, const struct vmi_site *site)
+void vmi_resume_in_place(struct vmi_vcpu *vcpu)
 {
-    const struct kvm_sregs *sregs = vmi_registers_system(vcpu);
-    if (!enter_space(vcpu))
-        return false;
-    size_t word = sregs->efer & LONG_MODE ? 8 : 4;
-    /* RIP lies on top, or below an error code. */
-    for (unsigned depth = 0; depth < 2; depth++) {
-        uint64_t at = vcpu->regs->rsp + depth * word, saved = 0;
-        if (vmi_space_read(&vcpu->space, at, 0, &saved, word) != word || saved != site->cave)
-            continue;
-        vmi_space_write(&vcpu->space, at, 0, &site->address, word);
-        return true;
-    }
-    return false;
-}
-
-/* The registers with which the instruction will be met again: they lie in the handler's frame, and for the most part in the vCPU yet. */
-static void expect_retry(struct vmi_vcpu *vcpu, const struct vmi_site *site, const struct kvm_regs *before)
-{
-    struct kvm_regs now = *vcpu->regs;
-    *vcpu->regs = *before;
-    vcpu->regs->rip = site->address;
-    vmi_retry_expect(vcpu);
-    *vcpu->regs = now;
-}
-
-bool vmi_resume_step_is_over(struct vmi_vcpu *vcpu, bool *is_done)
-{
-    const struct vmi_site *site = &vcpu->step.site;
-    if (!(vcpu->run->debug.arch.dr6 & SINGLE_STEP))
-        return false;
-    vcpu->step.active = false;
-    vmi_traps_debug(vcpu, false);
-    *is_done = true;
-    if (site->cave == 0) {
-        *is_done = vcpu->regs->rip == site->address + site->length;
-    } else if (vcpu->regs->rip == site->cave + site->cave_length) {
-        vcpu->regs->rip = site->address + site->length;
-        vmi_registers_changed(vcpu);
-    } else if (return_to_site(vcpu, site)) {
-        *is_done = false;
-        expect_retry(vcpu, site, &vcpu->step.before);
-    } else if (vcpu->regs->rip == site->cave) {
-        /* It has not begun. */
-        vcpu->regs->rip = site->address;
-        vmi_retry_expect(vcpu);
-        vmi_registers_changed(vcpu);
-        *is_done = false;
-    }
-    return true;
+    struct kvm_regs regs = *vcpu->regs;
+    /* A port's exit is completed by KVM at the next run, by moving RIP where it stands at the trap still (complete_fast_pio_out). */
+    vcpu->run->immediate_exit = 1;   /* and stays so: QEMU looks after it, which may have set it just now */
+    vmi_system_ioctl(vcpu->fd, KVM_RUN, 0);
+    vcpu->own_regs = regs;
+    vcpu->regs = &vcpu->own_regs;
+    vmi_registers_store(vcpu);
 }

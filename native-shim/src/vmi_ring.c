@@ -168,7 +168,7 @@ static void wake_client(struct vmi_ring_writer *ring)
 
 static bool wait_for_room(struct vmi_ring_writer *ring, uint64_t *patience_ns)
 {
-    if (!ring->blocks || *patience_ns == 0 || atomic_load(&ring->gone))
+    if (!ring->blocks || *patience_ns == 0 || atomic_load(&ring->gone) || atomic_load(&ring->hurry))
         return false;
     uint64_t start = vmi_system_monotonic_ns();
     wake_client(ring);

@@ -20,6 +20,7 @@ struct vmi_ring_writer {
     uint32_t hold_ms;
     bool blocks;
     _Atomic uint32_t gone;    /* the client is: nobody waits for room any more */
+    _Atomic uint32_t hurry;   /* QEMU waits for the vCPUs: nobody waits for room meanwhile */
     _Atomic uint32_t lock;    /* held by a vCPU for some dozen instructions, never while it waits */
     uint64_t head;
     uint64_t sequence[VMI_MAX_PROBES];

@@ -19,27 +19,19 @@ static void run_after(struct vmi_vcpu *vcpu, struct vmi_event *event, const stru
         vmi_event_uses(vcpu, event, site, true);
 }
 
-static bool sees_after(const struct vmi_site *site)
-{
-    for (uint32_t i = 0; i < site->uses; i++)
-        if (vmi_world.tables->uses[site->first_use + i].flags & VMI_USE_AFTER)
-            return true;
-    return false;
-}
-
 static void at_site(struct vmi_vcpu *vcpu, struct vmi_event *event, const struct vmi_site *site)
 {
     uint64_t address = site->address;
     uint8_t trap = site->trap;
-    if (!vmi_retry_is_now(vcpu))
+    if (!vmi_retry_is_now(vcpu) && !vcpu->is_reset)
         vmi_event_uses(vcpu, event, site, false);
     /* A call of the client's may have taken the trap away: then the instruction is in its place again, and RIP on it. */
     site = vmi_world.tables ? vmi_tables_find(vmi_world.tables, address, trap) : NULL;
     if (!site) {
-        vmi_registers_store(vcpu);
+        vmi_resume_in_place(vcpu);
         return;
     }
-    bool after = sees_after(site);
+    bool after = vmi_site_sees_after(vmi_world.tables, site);
     vmi_resume(vcpu, site, after);
     if (after && !vcpu->step.active)
         run_after(vcpu, event, site);
@@ -90,13 +82,15 @@ static bool on_int3(struct vmi_vcpu *vcpu)
 static void on_registers(struct vmi_vcpu *vcpu, struct vmi_event *event, uint64_t met, bool only_accesses)
 {
     uint64_t rip = vcpu->regs->rip;
-    for (uint32_t i = 0; vmi_world.tables && i < vmi_world.tables->debug_count; i++) {
+    uint32_t epoch = vmi_world.epoch;
+    /* The numbers of `met` are those of the tables of now: a call may change them. */
+    for (uint32_t i = 0; vmi_world.tables && vmi_world.epoch == epoch && i < vmi_world.tables->debug_count; i++) {
         const struct vmi_site *site = vmi_world.tables->debug[i];
         if ((met & 1u << i) && site->trap != VMI_TRAP_EXECUTE)
             vmi_event_uses(vcpu, event, site, false);
     }
     const struct vmi_site *site = vmi_world.tables ? vmi_tables_find(vmi_world.tables, rip, VMI_TRAP_EXECUTE) : NULL;
-    for (uint32_t i = 0; site && !only_accesses && i < vmi_world.tables->debug_count; i++) {
+    for (uint32_t i = 0; site && !only_accesses && vmi_world.epoch == epoch && i < vmi_world.tables->debug_count; i++) {
         if ((met & 1u << i) && vmi_world.tables->debug[i] == site) {
             at_site(vcpu, event, site);
             return;
@@ -139,13 +133,12 @@ static bool is_ours(struct vmi_vcpu *vcpu)
 static void update(struct vmi_vcpu *vcpu)
 {
     const struct vmi_tables *tables = vmi_world.tables;
+    bool is_new = vcpu->epoch == 0;
     vcpu->epoch = vmi_world.epoch;
     bool syncs = (vmi_world.abilities & VMI_CAN_SYNC) && tables && (tables->site_count > 0 || tables->has_resume);
     vmi_registers_sync(vcpu, syncs, syncs && vmi_world.needs_sregs);
-    if (!tables)
-        return;
-    vmi_event_prepare(vcpu);
-    vmi_traps_debug(vcpu, vcpu->step.active);   /* a vCPU that is new */
+    if (tables && is_new && vmi_traps_want_debug(tables))
+        vmi_traps_debug(vcpu);   /* whoever made the tables did not know it */
 }
 
 /* QEMU lets the vCPU into the guest. */
@@ -164,11 +157,9 @@ static void on_resume(struct vmi_vcpu *vcpu)
 /* Traps that are out of memory while nothing runs go back before the first vCPU does. Outside. */
 static void put_back(struct vmi_vcpu *vcpu)
 {
-    int error = 0;
     if (!vmi_world_stop(VMI_STOP_MS))
         return;   /* once more, then: no vCPU runs without them */
-    if (atomic_load(&vmi_world.is_lifted) && !vmi_world.is_logged)
-        error = vmi_traps_replace();
+    int error = vmi_traps_put_back();
     vmi_world_go();
     if (error)
         vmi_world_tell(vcpu, VMI_TELL_RESET);   /* another kernel has come into memory meanwhile */
@@ -181,34 +172,61 @@ static int give_way(struct vmi_vcpu *vcpu)
     return -EINTR;
 }
 
-int vmi_run(struct vmi_vcpu *vcpu, unsigned long argument)
+/* What a signal has kept from being stepped is undone: QEMU may look at the machine, or save it. What led to an exit for QEMU is half done. */
+static void pass_step(struct vmi_vcpu *vcpu, int result)
 {
-    bool comes_from_qemu = true;
-    if (!atomic_load_explicit(&vcpu->seen, memory_order_relaxed)) {
-        atomic_store(&vcpu->thread, vmi_system_thread());
-        atomic_store(&vcpu->seen, 1);
-    }
-    for (;;) {
+    if (result == -EINTR)
+        vmi_resume_undo_step(vcpu);
+    vcpu->step.is_with_qemu = vcpu->step.active;
+}
+
+/* One way into the guest and back. True where the vCPU is to go in once more; else `*result` is QEMU's. */
+static bool run_once(struct vmi_vcpu *vcpu, unsigned long argument, bool comes_from_qemu, int *result)
+{
+    if (vcpu->epoch != vmi_world.epoch)
+        update(vcpu);
+    if (comes_from_qemu && vmi_world.tables && vmi_world.tables->has_resume)
+        on_resume(vcpu);
+    *result = vmi_system_ioctl(vcpu->fd, KVM_RUN, argument);
+    if (*result == 0 && vmi_world.tables && is_ours(vcpu))
+        return true;
+    vmi_registers_settle(vcpu);
+    if (vcpu->step.active)
+        pass_step(vcpu, *result);
+    return false;
+}
+
+static int run(struct vmi_vcpu *vcpu, unsigned long argument)
+{
+    bool comes_from_qemu = true, goes_on;
+    int result;
+    do {
         if (vcpu->pause_until != 0 && !vmi_call_await_pause(vcpu))
             return give_way(vcpu);
         if (!vmi_vcpu_enter(vcpu, true))
             return give_way(vcpu);
-        if (atomic_load_explicit(&vmi_world.is_lifted, memory_order_relaxed) && !vmi_world.is_logged) {
+        if (atomic_load_explicit(&vmi_world.is_lifted, memory_order_relaxed) && !atomic_load(&vmi_world.is_logged)) {
             vmi_vcpu_leave(vcpu);
             put_back(vcpu);
+            goes_on = true;
             continue;
         }
-        if (vcpu->epoch != vmi_world.epoch)
-            update(vcpu);
-        if (comes_from_qemu && vmi_world.tables && vmi_world.tables->has_resume)
-            on_resume(vcpu);
+        vcpu->step.is_with_qemu = false;
+        goes_on = run_once(vcpu, argument, comes_from_qemu, &result);
         comes_from_qemu = false;
-        int result = vmi_system_ioctl(vcpu->fd, KVM_RUN, argument);
-        bool goes_on = result == 0 && vmi_world.tables && is_ours(vcpu);
-        if (!goes_on)
-            vmi_registers_settle(vcpu);
         vmi_vcpu_leave(vcpu);
-        if (!goes_on)
-            return result;
+    } while (goes_on);
+    return result;
+}
+
+int vmi_run(struct vmi_vcpu *vcpu, unsigned long argument)
+{
+    atomic_store_explicit(&vcpu->in_hook, 1, memory_order_relaxed);
+    if (!atomic_load_explicit(&vcpu->seen, memory_order_relaxed)) {
+        atomic_store(&vcpu->thread, vmi_system_thread());
+        atomic_store(&vcpu->seen, 1);
     }
+    int result = run(vcpu, argument);
+    atomic_store_explicit(&vcpu->in_hook, 0, memory_order_release);
+    return result;
 }

@@ -9,13 +9,17 @@
 #include <unistd.h>
 
 #include "vmi_call.h"
+#include "vmi_control.h"
 #include "vmi_event.h"
 #include "vmi_registers.h"
 #include "vmi_retry.h"
 #include "vmi_system.h"
 #include "vmi_traps.h"
 
-enum { PROBLEM = 256, WAIT_US = 200, FIRST_CAPACITY = 1 << 16 };
+enum { PROBLEM = 256, WAIT_US = 200, FIRST_CAPACITY = 1 << 16, FIRST_DUE_MS = 20, LAST_DUE_MS = 4000 };
+
+/* All programs' memory, of each vCPU. */
+#define MAX_MEMORY ((size_t)64 << 20)
 
 /* A request that is whole. */
 struct request {
@@ -107,6 +111,23 @@ static void await_released(void)
             vmi_system_pause_us(WAIT_US);
 }
 
+/* Nothing of the session is left for the next one. The world is stopped. */
+static void forget(void)
+{
+    vmi_world.ring = NULL;
+    vmi_world.needs_sregs = false;
+    vmi_retry_forget();
+    vmi_call_forget();
+    for (uint32_t i = 0; i < VMI_MAX_PROBES; i++)
+        atomic_store(&vmi_world.body[i], 0);
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++) {
+        struct vmi_vcpu *vcpu = vmi_vcpu_at(i);
+        vcpu->pause_until = 0;
+        vcpu->prepared = 0;
+        atomic_store(&vcpu->told, 0);
+    }
+}
+
 /* Takes everything out. False where the vCPUs did not come out of the guest in time: then nothing has changed. */
 static bool end(struct vmi_session *session)
 {
@@ -114,15 +135,15 @@ static bool end(struct vmi_session *session)
     if (session->is_over)
         return true;
     release_held();
-    if (!vmi_world_stop(VMI_STOP_MS))
-        return false;
+    vmi_world_lock();
     struct vmi_tables *tables = (struct vmi_tables *)(uintptr_t)vmi_world.tables;
-    vmi_traps_become(NULL, problem, sizeof problem);
+    /* With nothing at work, nobody has to stop for it. */
+    if (tables && (!vmi_control_bring_out() || vmi_traps_become(NULL, problem, sizeof problem) != 0)) {
+        vmi_world_go();
+        return false;
+    }
     vmi_ring_tell_losses(&session->ring, vmi_system_utc_ns());
-    vmi_world.ring = NULL;
-    vmi_world.needs_sregs = false;
-    vmi_retry_forget();
-    vmi_call_forget();
+    forget();
     vmi_world_go();
     await_released();
     vmi_tables_free(tables);
@@ -141,15 +162,19 @@ static void hang_up(struct vmi_session *session)
     vmi_session_init(session);
 }
 
-bool vmi_session_is_due(const struct vmi_session *session)
+int vmi_session_due_ms(const struct vmi_session *session)
 {
-    return session->is_gone;
+    return session->is_gone ? session->due_ms : -1;
 }
 
 void vmi_session_close_gone(struct vmi_session *session)
 {
-    if (session->is_gone && end(session))
+    if (!session->is_gone)
+        return;
+    if (end(session))
         hang_up(session);
+    else
+        session->due_ms = session->due_ms == 0 ? FIRST_DUE_MS : session->due_ms < LAST_DUE_MS ? session->due_ms * 2 : LAST_DUE_MS;
 }
 
 void vmi_session_close(struct vmi_session *session)
@@ -202,6 +227,18 @@ static void hello(struct vmi_session *session, const struct request *request)
         session->is_gone = true;
 }
 
+/* The ranges that a client has read from QEMU hold only if QEMU has changed nothing since it began to look. */
+static int change_map(const struct vmi_range *ranges, uint32_t count)
+{
+    if (count == 0) {
+        vmi_world.map_moves = 0;
+        return 0;
+    }
+    if (vmi_world.map_moves != 0)
+        return -ESTALE;
+    return vmi_map_set(&vmi_world.map, ranges, count) ? 0 : -EINVAL;
+}
+
 static void set_memory(struct vmi_session *session, const struct request *request)
 {
     if (request->size % sizeof(struct vmi_range) != 0) {
@@ -212,10 +249,10 @@ static void set_memory(struct vmi_session *session, const struct request *reques
         answer(session, request, -ETIMEDOUT, "the vCPUs do not come out of the guest");
         return;
     }
-    bool done = vmi_map_set(&vmi_world.map, (const struct vmi_range *)request->payload, (uint32_t)(request->size / sizeof(struct vmi_range)));
+    int error = change_map((const struct vmi_range *)request->payload, (uint32_t)(request->size / sizeof(struct vmi_range)));
     vmi_world_go();
     atomic_store(&vmi_world.is_map_told, 0);
-    answer(session, request, done ? 0 : -EINVAL, "the ranges are not whole pages in ascending order");
+    answer(session, request, error, error == -ESTALE ? "the map has changed meanwhile" : "the ranges are not whole pages in ascending order");
 }
 
 static void set_threads(struct vmi_session *session, const struct request *request)
@@ -287,21 +324,29 @@ static void unload(struct vmi_session *session, const struct request *request)
         answer(session, request, -EINVAL, "a program that is in use cannot be dropped");
         return;
     }
+    if (!vmi_world_stop(VMI_STOP_MS)) {
+        answer(session, request, -ETIMEDOUT, "the vCPUs do not come out of the guest");
+        return;
+    }
     free_programs(left.number);
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
+        if (vmi_vcpu_at(i)->prepared > left.number)
+            vmi_vcpu_at(i)->prepared = left.number;
+    vmi_world_go();
     answer(session, request, 0, "");
 }
 
 /* What vCPUs need to run the programs that are loaded. The world is stopped. */
 static bool prepare_vcpus(void)
 {
-    vmi_world.memory_bytes = 0;
     vmi_world.needs_sregs = false;
     for (uint32_t i = 0; i < vmi_world.program_count; i++) {
-        size_t bytes = vmi_program_memory_bytes(vmi_world.programs[i]);
-        if (bytes > vmi_world.memory_bytes)
-            vmi_world.memory_bytes = bytes;
+        size_t bytes = (vmi_program_memory_bytes(vmi_world.programs[i]) + 63) & ~(size_t)63;
+        vmi_world.memory_at[i + 1] = vmi_world.memory_at[i] + bytes;
         vmi_world.needs_sregs |= vmi_world.looks_around[i];
     }
+    if (vmi_world.memory_at[vmi_world.program_count] > MAX_MEMORY)
+        return false;
     for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
         if (!vmi_event_prepare(vmi_vcpu_at(i)))
             return false;
@@ -329,7 +374,7 @@ static const char *problem_of(const struct vmi_tables *tables)
         return "nothing brings its vCPUs out of the guest: it is no QEMU";
     if (debugs && !(vmi_world.abilities & VMI_CAN_DEBUG))
         return "this KVM has no breakpoints for user space";
-    if (debugs && (vmi_world.abilities & VMI_IS_DEBUGGED))
+    if ((debugs || tables->has_steps) && (vmi_world.abilities & VMI_IS_DEBUGGED))
         return "a debugger's breakpoints are in the guest";
     if (tables->in_memory > 0 && vmi_world.map.count == 0)
         return "it is not known where the guest's memory lies";
@@ -370,9 +415,12 @@ static void apply(struct vmi_session *session, const struct request *request)
 static int run_on(struct vmi_vcpu *vcpu, const struct vmi_probe *probe)
 {
     struct vmi_event event;
+    if (atomic_load(&vcpu->waits))
+        return -EBUSY;
     if (!vmi_registers_load(vcpu))
         return -EIO;
     vmi_event_begin(vcpu, &event);
+    vcpu->patience = 0;   /* it is the client's reader that makes room, and everything waits for this */
     vmi_event_probe(vcpu, &event, probe);
     vmi_event_end(vcpu, &event);
     if (vcpu->wants_pause)
@@ -397,17 +445,17 @@ static void run(struct vmi_session *session, const struct request *request)
     }
     int error = run_on(vcpu, probe);
     vmi_world_go();
-    answer(session, request, error, "KVM does not give the vCPU's registers");
+    answer(session, request, error, error == -EBUSY ? "the vCPU is held for an answer" : "KVM does not give the vCPU's registers");
 }
 
 static void go_on(struct vmi_session *session, const struct request *request)
 {
-    struct vmi_continue said = { VMI_KEEP, 0 };
+    struct vmi_continue said = { .vcpu = VMI_KEEP };
     if (request->size == sizeof said)
         memcpy(&said, request->payload, sizeof said);
     struct vmi_vcpu *vcpu = vmi_vcpu_at(said.vcpu);
     if (vcpu)
-        vmi_call_answer(vcpu, said.answer);
+        vmi_call_answer(vcpu, said.number, said.answer);
     answer(session, request, vcpu ? 0 : -ENOENT, "there is no such vCPU");
 }
 

@@ -9,6 +9,7 @@ struct vmi_session {
     bool is_greeted;
     bool is_gone;             /* it has hung up, or broken the protocol */
     bool is_over;             /* everything is out */
+    int due_ms;               /* after a failure to take it out; twice as long after each further one */
     uint8_t *buffer;          /* what has come of the next request */
     size_t used, capacity;
     struct vmi_ring_writer ring;
@@ -28,9 +29,9 @@ void vmi_session_receive(struct vmi_session *session);
 /* Passes on what vCPUs have for the client. */
 void vmi_session_tell(struct vmi_session *session);
 
-/* Puts everything back for a client that is gone; tries again later where that could not be done (vmi_session_is_due). */
+/* Puts everything back for a client that is gone. Where that could not be done, it is to be tried again: in so many ms, else -1. */
 void vmi_session_close_gone(struct vmi_session *session);
-bool vmi_session_is_due(const struct vmi_session *session);
+int vmi_session_due_ms(const struct vmi_session *session);
 
 /* The same, however long it takes. */
 void vmi_session_close(struct vmi_session *session);

@@ -46,7 +46,7 @@ static const char *problem_of_probe(const struct vmi_tables *tables, uint32_t in
 
 static const char *problem_of_resume(const struct vmi_site *site)
 {
-    bool has_cave = site->cave != 0 && site->cave_length >= 1 && site->cave_length <= VMI_MAX_INSTRUCTION;
+    bool has_cave = site->cave != 0;
     switch (site->resume) {
     case VMI_RESUME_SKIP:
         return NULL;
@@ -59,6 +59,8 @@ static const char *problem_of_resume(const struct vmi_site *site)
     case VMI_RESUME_LOAD:
         if (site->source > 15 || site->target > 15 || (site->width != 4 && site->width != 8))
             return "its instruction names no register or width";
+        if (site->resume != VMI_RESUME_MOVE && !has_cave)
+            return "its instruction has no cave for memory that is not mapped";
         return vmi_site_is_in_memory(site) ? NULL : "its instruction can run in its place";
     default:
         return "there is no such way to go on";
@@ -84,6 +86,8 @@ static const char *problem_of_site(const struct vmi_tables *tables, const struct
         return "its instruction is too short for a port trap";
     if (site->cave != 0 && (site->cave_length < 1 || site->cave_length > VMI_MAX_INSTRUCTION))
         return "its cave has no such length";
+    if (site->cave != 0 && !vmi_site_is_in_memory(site))
+        return "its instruction runs in its place: it has no cave";
     return problem_of_resume(site);
 }
 
@@ -96,11 +100,25 @@ static const char *problem_of_use(const struct vmi_tables *tables, const struct 
     return NULL;
 }
 
+bool vmi_site_sees_after(const struct vmi_tables *tables, const struct vmi_site *site)
+{
+    for (uint32_t i = 0; i < site->uses; i++)
+        if (tables->uses[site->first_use + i].flags & VMI_USE_AFTER)
+            return true;
+    return false;
+}
+
+static bool may_step(const struct vmi_tables *tables, const struct vmi_site *site)
+{
+    return site->resume == VMI_RESUME_STEP || site->cave != 0 || (site->resume == VMI_RESUME_FLAG && vmi_site_sees_after(tables, site));
+}
+
 static bool take_site(struct vmi_tables *tables, uint32_t index)
 {
     const struct vmi_site *site = &tables->sites[index];
     tables->in_memory += vmi_site_is_in_memory(site);
     tables->has_int3 |= site->trap == VMI_TRAP_INT3;
+    tables->has_steps |= may_step(tables, site);
     if (!vmi_site_is_in_memory(site)) {
         if (tables->debug_count == VMI_DEBUG_REGISTERS)
             return false;
@@ -142,6 +160,9 @@ static bool check(struct vmi_tables *tables, uint32_t programs, char *problem, s
         if (!take_site(tables, i))
             return complain(problem, size, "site", tables->sites[i].id, "its address is taken, or there is no debug register left");
     }
+    for (uint32_t i = 0; i < tables->site_count; i++)
+        if ((tables->sites[i].flags & VMI_SITE_MAY_FAULT) && tables->debug_count > VMI_DEBUG_REGISTERS - 2)
+            return complain(problem, size, "site", tables->sites[i].id, "its instruction may fault, and two debug registers are not left to see that");
     return true;
 }
 

@@ -19,6 +19,7 @@ struct vmi_tables {
     uint32_t debug_count;
     uint32_t in_memory;        /* sites that change the guest's memory */
     bool has_int3;
+    bool has_steps;            /* an instruction may have to be executed by a single step */
     bool has_resume;           /* a probe runs on each return to the guest */
     uint32_t slots_mask;       /* of the hash table below */
     uint32_t *slots;           /* index of an executed site + 1, by address; linear probing */
@@ -36,6 +37,9 @@ const struct vmi_site *vmi_tables_find(const struct vmi_tables *tables, uint64_t
 
 /* The probe with an id, or NULL. */
 const struct vmi_probe *vmi_tables_probe(const struct vmi_tables *tables, uint32_t id);
+
+/* Whether something is done at a site behind its instruction. */
+bool vmi_site_sees_after(const struct vmi_tables *tables, const struct vmi_site *site);
 
 /* Whether the site changes the guest's memory, and how many bytes at its address. */
 bool vmi_site_is_in_memory(const struct vmi_site *site);

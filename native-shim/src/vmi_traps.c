@@ -2,52 +2,39 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "vmi_registers.h"
-#include "vmi_retry.h"
+#include "vmi_resume.h"
+#include "vmi_slots.h"
 #include "vmi_system.h"
 
 /* Linux 5.15; older headers lack it. */
 #define BLOCK_IRQ 0x00100000u
 
-static bool reach(uint64_t physical, uint32_t bytes, uint8_t **host)
+enum { INT3 = 0xcc };
+
+/* ---- memory ---- */
+
+static bool stands(uint64_t physical, const uint8_t *bytes, uint32_t count)
 {
-    uint64_t left;
-    *host = vmi_map_find(&vmi_world.map, physical, &left);
-    return *host && left >= bytes && !vmi_world.map.is_stale;
+    uint8_t there[VMI_MAX_INSTRUCTION];
+    return vmi_physical_read(&vmi_world.map, physical, there, count) == count && memcmp(there, bytes, count) == 0;
 }
 
-/* Writes `to` where `from` stands, byte by byte: what somebody else has changed meanwhile is not ours any more. False where that is so. */
-static bool exchange(uint64_t physical, const uint8_t *from, const uint8_t *to, uint32_t bytes)
+static void write_bytes(uint64_t physical, const uint8_t *bytes, uint32_t count)
 {
-    uint8_t *host;
-    bool whole = true;
-    if (!reach(physical, bytes, &host))
-        return false;
-    for (uint32_t i = 0; i < bytes; i++) {
-        if (host[i] == from[i])
-            host[i] = to[i];
-        else
-            whole = false;
-    }
-    return whole;
+    vmi_physical_write(&vmi_world.map, physical, bytes, count);
 }
 
-/* Instructions may lie on two pages that are not neighbours in physical memory; a trap's bytes may not. */
+/* Instructions may lie on two pages that are not neighbours in physical memory; the bytes of a trap or a cave may not. */
 static const char *problem_of_place(const struct vmi_site *site)
 {
-    uint8_t patch[2], *host;
-    if (!reach(site->physical, vmi_site_patch(site, patch), &host))
-        return "its address is no RAM";
-    if (memcmp(host, site->original, vmi_site_patch(site, patch)) != 0)
+    uint8_t patch[2];
+    if (!stands(site->physical, site->original, vmi_site_patch(site, patch)))
         return "other bytes stand there than were seen: the guest has changed them";
-    if (site->cave == 0)
-        return NULL;
-    if (!reach(site->cave_physical, site->cave_length, &host))
-        return "its cave is no RAM";
-    return memcmp(host, site->cave_original, site->cave_length) == 0 ? NULL : "other bytes stand in its cave than were seen";
+    if (site->cave != 0 && !stands(site->cave_physical, site->cave_original, site->cave_length))
+        return "other bytes stand in its cave than were seen";
+    return NULL;
 }
 
 static void put(const struct vmi_site *site)
@@ -55,20 +42,41 @@ static void put(const struct vmi_site *site)
     uint8_t patch[2];
     uint32_t bytes = vmi_site_patch(site, patch);
     if (site->cave != 0)
-        exchange(site->cave_physical, site->cave_original, site->copy, site->cave_length);
-    exchange(site->physical, site->original, patch, bytes);
+        write_bytes(site->cave_physical, site->copy, site->cave_length);
+    write_bytes(site->physical, patch, bytes);
 }
 
+/* What the guest has written there meanwhile is its own. Where that is a breakpoint over a trap's first byte (kprobes, text_poke), the second is
+ * still ours. */
 static void take(const struct vmi_site *site)
 {
+    static const uint8_t breakpoint = INT3;
     uint8_t patch[2];
     uint32_t bytes = vmi_site_patch(site, patch);
-    exchange(site->physical, patch, site->original, bytes);
-    if (site->cave != 0)
-        exchange(site->cave_physical, site->copy, site->cave_original, site->cave_length);
+    if (stands(site->physical, patch, bytes))
+        write_bytes(site->physical, site->original, bytes);
+    else if (bytes == 2 && stands(site->physical, &breakpoint, 1) && stands(site->physical + 1, &patch[1], 1))
+        write_bytes(site->physical + 1, &site->original[1], 1);
+    if (site->cave != 0 && stands(site->cave_physical, site->copy, site->cave_length))
+        write_bytes(site->cave_physical, site->cave_original, site->cave_length);
 }
 
-/* Puts in what `tables` wants in memory: every site, or none. */
+/* Backwards: should two have met, the first one's bytes come back last. */
+static void take_first(const struct vmi_tables *tables, uint32_t count)
+{
+    while (count-- > 0)
+        if (vmi_site_is_in_memory(&tables->sites[count]))
+            take(&tables->sites[count]);
+}
+
+static void take_all(const struct vmi_tables *tables)
+{
+    if (tables && vmi_world.is_placed)
+        take_first(tables, tables->site_count);
+    vmi_world.is_placed = false;
+}
+
+/* Every site, or none. */
 static int put_all(const struct vmi_tables *tables, char *problem, size_t problem_size)
 {
     for (uint32_t i = 0; tables && i < tables->site_count; i++) {
@@ -76,76 +84,90 @@ static int put_all(const struct vmi_tables *tables, char *problem, size_t proble
         const char *why = vmi_site_is_in_memory(site) ? problem_of_place(site) : NULL;
         if (why) {
             snprintf(problem, problem_size, "site %u: %s", site->id, why);
-            while (i-- > 0)
-                if (vmi_site_is_in_memory(&tables->sites[i]))
-                    take(&tables->sites[i]);
+            take_first(tables, i);
             return -EILSEQ;
         }
         if (vmi_site_is_in_memory(site))
             put(site);
     }
+    vmi_world.is_placed = tables && tables->in_memory > 0;
     return 0;
-}
-
-static void take_all(const struct vmi_tables *tables)
-{
-    /* Backwards: should two have met, the first one's bytes come back last. */
-    for (uint32_t i = tables ? tables->site_count : 0; i-- > 0;)
-        if (vmi_site_is_in_memory(&tables->sites[i]))
-            take(&tables->sites[i]);
 }
 
 void vmi_traps_lift(void)
 {
+    if (!vmi_world.is_placed)
+        return;
     take_all(vmi_world.tables);
     atomic_store(&vmi_world.is_lifted, 1);
 }
 
-int vmi_traps_replace(void)
+int vmi_traps_put_back(void)
 {
     char problem[128];
-    int error = put_all(vmi_world.tables, problem, sizeof problem);
+    if (!atomic_load(&vmi_world.is_lifted) || atomic_load(&vmi_world.is_logged))
+        return 0;
     atomic_store(&vmi_world.is_lifted, 0);
-    return error;
+    return put_all(vmi_world.tables, problem, sizeof problem);
 }
 
-bool vmi_traps_touch(uint64_t physical, uint64_t bytes)
+bool vmi_traps_are_logged(const struct vmi_tables *tables)
 {
-    const struct vmi_tables *tables = vmi_world.tables;
     for (uint32_t i = 0; tables && i < tables->site_count; i++) {
         const struct vmi_site *site = &tables->sites[i];
         if (vmi_site_is_in_memory(site)
-            && (site->physical - physical < bytes || (site->cave != 0 && site->cave_physical - physical < bytes)))
+            && (vmi_slots_is_logged(site->physical) || (site->cave != 0 && vmi_slots_is_logged(site->cave_physical))))
             return true;
     }
     return false;
 }
 
-static uint64_t debug_control(const struct vmi_tables *tables)
+bool vmi_traps_would_be_logged(const struct kvm_userspace_memory_region *region)
 {
-    uint64_t control = 1 << 10;   /* always set; Intel SDM volume 3B, 18.2.4 */
-    for (uint32_t i = 0; i < tables->debug_count; i++) {
-        const struct vmi_site *site = tables->debug[i];
-        uint64_t kind = site->trap == VMI_TRAP_EXECUTE ? 0 : site->trap == VMI_TRAP_WRITE ? 1 : 3;
-        uint64_t length = kind == 0 || site->length == 1 ? 0 : site->length == 2 ? 1 : site->length == 8 ? 2 : 3;
-        control |= 2ull << (i * 2) | (kind | length << 2) << (16 + i * 4);
+    const struct vmi_tables *tables = vmi_world.tables;
+    for (uint32_t i = 0; tables && i < tables->site_count; i++) {
+        const struct vmi_site *site = &tables->sites[i];
+        if (vmi_site_is_in_memory(site)
+            && (vmi_slots_begins_log(region, site->physical) || (site->cave != 0 && vmi_slots_begins_log(region, site->cave_physical))))
+            return true;
     }
-    return control;
+    return false;
 }
 
-int vmi_traps_debug(struct vmi_vcpu *vcpu, bool step)
+/* ---- debug registers ---- */
+
+/* Intel SDM volume 3B, 18.2.4: bit 10 is always set. */
+static void add_register(struct kvm_guest_debug *debug, uint32_t number, uint64_t address, uint64_t kind, uint64_t bytes)
+{
+    uint64_t length = bytes == 2 ? 1 : bytes == 8 ? 2 : bytes == 4 ? 3 : 0;
+    debug->control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP;
+    debug->arch.debugreg[number] = address;
+    debug->arch.debugreg[7] |= 1 << 10 | 2ull << (number * 2) | (kind | length << 2) << (16 + number * 4);
+}
+
+static void add_sites(struct kvm_guest_debug *debug, const struct vmi_tables *tables)
+{
+    for (uint32_t i = 0; i < tables->debug_count; i++) {
+        const struct vmi_site *site = tables->debug[i];
+        if (site->trap == VMI_TRAP_EXECUTE)
+            add_register(debug, i, site->address, 0, 1);
+        else
+            add_register(debug, i, site->address, site->trap == VMI_TRAP_WRITE ? 1 : 3, site->length);
+    }
+    if (tables->has_int3)
+        debug->control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
+}
+
+int vmi_traps_debug(struct vmi_vcpu *vcpu)
 {
     const struct vmi_tables *tables = vmi_world.tables;
     struct kvm_guest_debug debug = { .control = 0 };
-    if (tables && tables->debug_count > 0) {
-        debug.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP;
-        for (uint32_t i = 0; i < tables->debug_count; i++)
-            debug.arch.debugreg[i] = tables->debug[i]->address;
-        debug.arch.debugreg[7] = debug_control(tables);
-    }
-    if (tables && tables->has_int3)
-        debug.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
-    if (step) {
+    if (tables)
+        add_sites(&debug, tables);
+    if (vcpu->step.active) {
+        uint32_t first = tables ? tables->debug_count : 0;
+        for (uint32_t i = 0; i < vcpu->step.guard_count; i++)
+            add_register(&debug, first + i, vcpu->step.guards[i], 0, 1);
         debug.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
         if (vmi_world.abilities & VMI_CAN_BLOCK_IRQ)
             debug.control |= BLOCK_IRQ;
@@ -153,61 +175,71 @@ int vmi_traps_debug(struct vmi_vcpu *vcpu, bool step)
     return vmi_system_ioctl(vcpu->fd, KVM_SET_GUEST_DEBUG, (unsigned long)&debug);
 }
 
-/* A vCPU that is about to execute a site's copy goes back before the site; its event has been dealt with. */
-static void undo_step(struct vmi_vcpu *vcpu)
+bool vmi_traps_want_debug(const struct vmi_tables *tables)
 {
-    vcpu->step.active = false;
-    if (!vmi_registers_load(vcpu) || vcpu->regs->rip != vcpu->step.site.cave || vcpu->step.site.cave == 0)
-        return;
-    vcpu->regs->rip = vcpu->step.site.address;
-    vmi_retry_expect(vcpu);
-    vmi_registers_store(vcpu);
+    return tables && (tables->debug_count > 0 || tables->has_int3);
 }
 
 static int debug_all(void)
 {
     for (uint32_t i = 0; i < vmi_vcpu_count(); i++) {
-        struct vmi_vcpu *vcpu = vmi_vcpu_at(i);
-        int error = vmi_traps_debug(vcpu, vcpu->step.active);
+        int error = vmi_traps_debug(vmi_vcpu_at(i));
         if (error)
             return error;
     }
     return 0;
 }
 
-static bool wants_debug(const struct vmi_tables *tables)
+/* ---- both ---- */
+
+static bool undo_steps(void)
 {
-    return tables && (tables->debug_count > 0 || tables->has_int3);
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
+        if (vmi_vcpu_at(i)->step.active && vmi_vcpu_at(i)->step.is_with_qemu)
+            return false;
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
+        vmi_resume_undo_step(vmi_vcpu_at(i));
+    return true;
+}
+
+static int exchange(const struct vmi_tables *before, const struct vmi_tables *next, char *problem, size_t problem_size)
+{
+    bool is_logged = vmi_traps_are_logged(next);
+    take_all(before);
+    int error = is_logged ? 0 : put_all(next, problem, problem_size);
+    if (error)
+        return error;
+    vmi_world.tables = next;
+    if (vmi_traps_want_debug(before) || vmi_traps_want_debug(next))
+        error = debug_all();
+    if (error && next) {
+        snprintf(problem, problem_size, "KVM does not take the debug registers");
+        take_all(next);
+        return error;
+    }
+    atomic_store(&vmi_world.is_logged, is_logged);
+    atomic_store(&vmi_world.is_lifted, is_logged && next && next->in_memory > 0);
+    return 0;
 }
 
 int vmi_traps_become(const struct vmi_tables *tables, char *problem, size_t problem_size)
 {
     const struct vmi_tables *before = vmi_world.tables;
-    for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
-        if (vmi_vcpu_at(i)->step.active)
-            undo_step(vmi_vcpu_at(i));
-    if (!atomic_load(&vmi_world.is_lifted))
-        take_all(before);
-    int error = vmi_world.is_logged ? 0 : put_all(tables, problem, problem_size);
-    bool was_debugged = wants_debug(before);
-    vmi_world.tables = tables;
-    if (!error && (was_debugged || wants_debug(tables))) {
-        error = debug_all();
-        if (error) {
-            snprintf(problem, problem_size, "KVM does not take the debug registers");
-            take_all(tables);
-        }
+    bool was_placed = vmi_world.is_placed;
+    if (!undo_steps()) {
+        snprintf(problem, problem_size, "QEMU is at work on a trapped instruction");
+        return -EBUSY;
     }
-    if (error) {
-        char ignored[128];
-        vmi_world.tables = before;
-        if (!atomic_load(&vmi_world.is_lifted))
-            put_all(before, ignored, sizeof ignored);
-        if (was_debugged)
-            debug_all();
-        return error;
+    int error = exchange(before, tables, problem, problem_size);
+    if (!error) {
+        vmi_world.epoch++;
+        return 0;
     }
-    atomic_store(&vmi_world.is_lifted, vmi_world.is_logged && tables && tables->in_memory > 0);
-    vmi_world.epoch++;
-    return 0;
+    char ignored[128];
+    vmi_world.tables = before;
+    if (was_placed)
+        put_all(before, ignored, sizeof ignored);
+    if (vmi_traps_want_debug(before) || vmi_traps_want_debug(tables))
+        debug_all();
+    return error;
 }

@@ -122,23 +122,26 @@ static void kick(struct vmi_vcpu *vcpu)
         vmi_system_call(SYS_tgkill, getpid(), thread, SIGUSR1, 0, 0, 0);
 }
 
-/* Whether the thread of a vCPU that has not come through the hook sits in a system call other than KVM_RUN. */
-static bool is_elsewhere(const struct vmi_vcpu *vcpu)
+/* A system call as /proc shows it: its number and its first two arguments; "running" for a thread that runs, in the guest or anywhere. */
+static bool read_call(int thread, long *number, unsigned long *first, unsigned long *second)
 {
     char path[64], text[128];
-    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", atomic_load(&vcpu->thread));
+    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", thread);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
     ssize_t got = read(fd, text, sizeof text - 1);
     close(fd);
     text[got > 0 ? got : 0] = '\0';
+    return sscanf(text, "%ld %lx %lx", number, first, second) == 3 && *number >= 0;
+}
+
+/* Whether the thread of a vCPU that has not come through the hook sits in a system call other than KVM_RUN. */
+static bool is_elsewhere(const struct vmi_vcpu *vcpu)
+{
     long number;
     unsigned long first, second;
-    /* "running" for one that runs: in the guest, or anywhere. */
-    if (sscanf(text, "%ld %lx %lx", &number, &first, &second) != 3 || number < 0)
-        return false;
-    return number != SYS_ioctl || (uint32_t)second != (uint32_t)KVM_RUN;
+    return read_call(atomic_load(&vcpu->thread), &number, &first, &second) && (number != SYS_ioctl || (uint32_t)second != (uint32_t)KVM_RUN);
 }
 
 static bool is_out(struct vmi_vcpu *vcpu)
@@ -199,8 +202,18 @@ void vmi_world_go(void)
     pthread_mutex_unlock(&stopping);
 }
 
-void vmi_world_dismiss(void)
+bool vmi_world_dismiss(int ms)
 {
+    uint64_t until = vmi_system_monotonic_ns() + (uint64_t)ms * 1000000u;
     atomic_store(&dismissed, 1);
     vmi_system_wake(&hold);
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++) {
+        for (struct vmi_vcpu *vcpu = vmi_vcpu_at(i); atomic_load(&vcpu->in_hook);) {
+            if (vmi_system_monotonic_ns() > until)
+                return false;
+            kick(vcpu);
+            vmi_system_pause_us(KICK_NS / 1000);
+        }
+    }
+    return true;
 }

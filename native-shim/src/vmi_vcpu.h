@@ -23,9 +23,15 @@ enum vmi_vcpu_notice {
 
 struct vmi_selection { uint32_t probe, body; };
 
+enum { VMI_GUARDS = 2 };
+
 /* An instruction that is being executed by a single step. */
 struct vmi_step {
     bool active;
+    bool is_with_qemu;        /* it has led to an exit that QEMU deals with: it is half done */
+    bool had_interrupts;      /* RFLAGS.IF was set, and is to be set again */
+    uint32_t guard_count;
+    uint64_t guards[VMI_GUARDS];   /* the handlers of faults that it may raise: breakpoints stand there meanwhile */
     struct vmi_site site;     /* a copy: the tables may change meanwhile */
     struct kvm_regs before;   /* with which it is executed, but for RIP */
 };
@@ -39,9 +45,11 @@ struct vmi_vcpu {
     struct kvm_run *run;             /* the first page of it, mapped here once more */
     _Atomic int thread;              /* 0: not known yet */
     _Atomic uint32_t seen;           /* its thread has come through the hook */
+    _Atomic uint32_t in_hook;        /* and is in the shim's code, or behind it in the guest */
     _Atomic uint32_t inside;
     _Atomic uint32_t told;           /* enum vmi_vcpu_notice: what the control thread is to pass on */
     _Atomic uint32_t waits;          /* held, outside, for the client */
+    _Atomic uint32_t call_number;    /* of what it waits for */
     _Atomic uint32_t answered;       /* the client has said VMI_CONTINUE */
     _Atomic uint32_t answer;
     struct vmi_call call;
@@ -55,8 +63,9 @@ struct vmi_vcpu {
     struct kvm_sregs *sregs;         /* likewise; NULL until they are asked for */
     struct kvm_sregs own_sregs;
     struct vmi_space space;
-    uint8_t *memory;                 /* of programs */
+    uint8_t *memory;                 /* of all programs, one behind the other (vmi_world.memory_at) */
     size_t memory_bytes;
+    uint32_t prepared;               /* programs whose memory has been made, all zero */
     uint64_t time;                   /* of the event, ns UTC; 0 until it is asked for */
     uint64_t patience;               /* ns for which this event may still wait */
     const struct vmi_site *site;     /* of the event; NULL for one without */
@@ -65,6 +74,7 @@ struct vmi_vcpu {
     uint32_t probe;                  /* the id of the probe whose program runs */
     bool acted;                      /* it has handed out or done something */
     bool wants_pause;
+    bool is_reset;                   /* the guest runs without paging: nothing at work means anything to it */
     uint32_t pausing_probe;
     struct vmi_selection selections[VMI_MAX_SELECTIONS];
     uint32_t selection_count;
@@ -96,7 +106,7 @@ void vmi_world_go(void);
 void vmi_world_lock(void);
 bool vmi_world_bring_out(int ms);
 
-/* No vCPU stays in the hook's code any longer: those that wait there go back to QEMU. For good. */
-void vmi_world_dismiss(void);
+/* No vCPU stays in the hook's code any longer: those that wait there go back to QEMU. For good. True where all have. */
+bool vmi_world_dismiss(int ms);
 
 #endif

@@ -26,15 +26,18 @@ struct vmi_world {
     _Atomic uint32_t is_ending;        /* the client has gone, or says goodbye: no vCPU is held for it any more */
     struct vmi_program *programs[VMI_MAX_PROGRAMS];
     uint32_t program_count;
-    size_t memory_bytes;               /* that the largest program needs */
+    size_t memory_at[VMI_MAX_PROGRAMS + 1];   /* where each one's memory begins in a vCPU's, and where the last one's ends */
     bool looks_around[VMI_MAX_PROGRAMS];   /* that program looks at memory, or at a register that KVM hands out apart */
     bool needs_sregs;                  /* any of them does */
-    uint32_t epoch;                    /* of `tables`: each vCPU tells KVM of it when it gets inside */
+    uint32_t epoch;                    /* of `tables`, from 1: each vCPU tells KVM of it when it gets inside */
     _Atomic uint32_t body[VMI_MAX_PROBES];   /* that each probe runs, by its id */
 
-    /* Traps that change memory are out of it for a while, so that they do not leave with it; vCPUs put them back when they run again. */
+    /* Traps that change memory: in it now; or out of it for a while, so that they do not leave with it. Then vCPUs put them back when they
+       run again, unless QEMU follows what is written to memory: it is being sent somewhere. */
+    bool is_placed;
     _Atomic uint32_t is_lifted;
-    bool is_logged;                    /* QEMU follows what is written to memory: it is being sent somewhere */
+    _Atomic uint32_t is_logged;
+    uint32_t map_moves;                /* changes of the map since the client was about to look at it */
     _Atomic uint32_t is_map_told;      /* of a stale map, by the control thread */
     _Atomic int signal;                /* an eventfd that wakes the control thread; -1 */
 };

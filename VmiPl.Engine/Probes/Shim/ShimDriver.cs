@@ -29,7 +29,7 @@ internal sealed class ShimDriver : IProbeDriver
     private readonly Lock _lock = new();
     private ShimSession? _session;
     private Thread? _thread;
-    private bool _ended;
+    private bool _ended, _disposed;
     private VmiException? _problem;
 
     private ShimDriver(LinuxGuest guest, IDriverEvents events, TrapKind kind, PrivilegedWrite kinds, ShimLink link, int? unload)
@@ -110,6 +110,9 @@ internal sealed class ShimDriver : IProbeDriver
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         try
         {
             Stop();

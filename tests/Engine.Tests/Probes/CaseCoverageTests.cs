@@ -52,7 +52,8 @@ public sealed class CaseCoverageTests
         Assert.Equal(Enum.GetValues<Helper>().Select(helper => (int)helper), called.Distinct().Order());
     }
 
-    /// <summary>The instructions of a run, in order: a run with a budget of n ends in front of the one behind the n-th.</summary>
+    /// <summary>The instructions of a run, in order: a run with a budget of n ends in front of the one behind the n-th. A call
+    /// that moves bytes comes as often as it takes instructions.</summary>
     private static IEnumerable<(Instruction Word, int At)> Trace(ProgramCase found)
     {
         int at = 0;

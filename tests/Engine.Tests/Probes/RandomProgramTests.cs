@@ -46,11 +46,14 @@ public sealed class RandomProgramTests
             host.Interpreter = new ProbeInterpreter(program);
             for (int run = 0; run < 2; run++)
             {
+                long before = host.Bytes;
                 ProgramResult result = host.Interpreter.Run(host);
                 totals.Ends[(int)result.End]++;
                 totals.Taken += result.Taken;
                 if (result.Taken < 1 || result.Taken > program.InstructionBudget || result.Instruction < 0 || result.Instruction >= program.Code.Length)
                     totals.Problem = $"seed {seed}, program {i}: {result}";
+                if (host.Bytes - before > (long)result.Taken * ProbeProgram.BytesPerInstruction)
+                    totals.Problem = $"seed {seed}, program {i}: {host.Bytes - before} bytes moved, {result}";
             }
             if (host.Breach is { } breach)
                 totals.Problem = $"seed {seed}, program {i}: {breach}";

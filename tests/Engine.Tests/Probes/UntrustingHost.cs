@@ -13,6 +13,9 @@ internal sealed class UntrustingHost : IProgramHost
     /// <summary>Calls that had a span.</summary>
     public long Spans { get; private set; }
 
+    /// <summary>Bytes of all spans.</summary>
+    public long Bytes { get; private set; }
+
     /// <summary>What the first span was that did not lie in program memory, or null.</summary>
     public string? Breach { get; private set; }
 
@@ -73,6 +76,7 @@ internal sealed class UntrustingHost : IProgramHost
     private void Look(ReadOnlySpan<byte> bytes)
     {
         Spans++;
+        Bytes += bytes.Length;
         ReadOnlySpan<byte> memory = Interpreter!.Memory;
         if (!bytes.IsEmpty && (!memory.Overlaps(bytes, out int at) || at < 0 || at + bytes.Length > memory.Length))
             Breach ??= $"{bytes.Length} bytes outside of program memory";

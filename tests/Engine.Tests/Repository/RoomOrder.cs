@@ -10,7 +10,7 @@ internal static class RoomOrder
 {
     /// <summary>The rooms; each may use itself and those before it.</summary>
     public static readonly string[] Rooms =
-        ["Errors", "Interop", "Memory", "Machines", "Symbols", "Linux", "Language", "Compilation", "Streams", "Probes"];
+        ["Errors", "Interop", "Memory", "Machines", "Symbols", "Linux", "Language", "Compilation", "Streams", "Probes", "Launch"];
 
     // Read once: what the runtime and the test's dependencies offer, without the Engine's own assembly.
     private static readonly MetadataReference[] PlatformReferences =

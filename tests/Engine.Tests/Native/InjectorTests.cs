@@ -1,0 +1,129 @@
+using VmiPl.Interop;
+
+namespace VmiPl.Tests.Native;
+
+/// <summary>vmi-inject on a program that checks all its registers, and every result, behind each system call that it waits in.</summary>
+public sealed class InjectorTests(InjectorWorkshop workshop) : IClassFixture<InjectorWorkshop>
+{
+    private string PollLoop => workshop.Compile("pollloop", "pollloop.c", "-pthread");
+
+    [Theory]
+    [InlineData("poll")]
+    [InlineData("ppoll")]
+    [InlineData("masked")]
+    [InlineData("epoll_wait")]
+    [InlineData("select")]
+    [InlineData("clock_nanosleep")]
+    [InlineData("pause")]
+    public void A_library_comes_and_goes_without_a_trace(string call)
+    {
+        using var target = new InjectorTarget(PollLoop, call);
+        string[] files = ProcessTrace.Files(target.Id), mappings = ProcessTrace.Mappings(target.Id);
+        byte[] code = ProcessTrace.Code(target.Id);
+        for (int times = 0; times < 3; times++)
+        {
+            AssertDone(workshop.Load(target.Id));
+            Assert.True(ProcessTrace.IsLoaded(target.Id));
+            Assert.Equal(files, ProcessTrace.Files(target.Id));
+            target.AssertUnharmed();
+            AssertDone(workshop.Unload(target.Id));
+            Assert.Equal(mappings, ProcessTrace.Mappings(target.Id));
+            Assert.Equal(files, ProcessTrace.Files(target.Id));
+            Assert.Equal(code, ProcessTrace.Code(target.Id));
+            target.AssertUnharmed();
+        }
+    }
+
+    [Fact]
+    public void A_second_load_is_refused_and_the_first_one_stays()
+    {
+        using var target = new InjectorTarget(PollLoop, "poll");
+        AssertDone(workshop.Load(target.Id));
+        Assert.Equal(InjectorWorkshop.AlreadyLoaded, workshop.Load(target.Id).Code);
+        AssertDone(workshop.Unload(target.Id));
+        Assert.Equal(InjectorWorkshop.NotLoaded, workshop.Unload(target.Id).Code);
+        target.AssertUnharmed();
+    }
+
+    [Fact]
+    public void An_ordinary_user_loads_into_a_process_of_his_own()
+    {
+        Assert.SkipWhen(NativeFolder.UserId != 0, "The other tests of this user show it.");
+        Assert.SkipWhen(File.Exists(Yama) && File.ReadAllText(Yama)[0] != '0', $"{Yama} forbids it here.");
+        using var target = new InjectorTarget([.. InjectorWorkshop.AsNobody, PollLoop, "poll"]);
+        AssertDone(InjectorWorkshop.Run([.. InjectorWorkshop.AsNobody, workshop.Program, "load", $"{target.Id}", workshop.Library]));
+        AssertDone(InjectorWorkshop.Run([.. InjectorWorkshop.AsNobody, workshop.Program, "unload", $"{target.Id}"]));
+        target.AssertUnharmed();
+    }
+
+    // The library's file, and the program's, are hidden there, and the process has another id.
+    [Fact]
+    public void A_process_in_other_namespaces_takes_a_library_that_it_can_not_see()
+    {
+        Assert.SkipWhen(NativeFolder.UserId != 0, "Making namespaces takes root.");
+        using var target = new InjectorTarget("unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c",
+            $"exec 9< {PollLoop} && mount -t tmpfs none {Path.GetDirectoryName(PollLoop)} && exec /proc/self/fd/9 poll");
+        target.Id = int.Parse(File.ReadAllText($"/proc/{target.Id}/task/{target.Id}/children").Trim(), System.Globalization.CultureInfo.InvariantCulture);
+        AssertDone(workshop.Load(target.Id));
+        target.AssertUnharmed();
+        AssertDone(workshop.Unload(target.Id));
+        target.AssertUnharmed();
+    }
+
+    [Fact]
+    public void A_library_that_can_not_be_bound_is_refused_in_the_words_of_dlerror()
+    {
+        using var target = new InjectorTarget(PollLoop, "ppoll");
+        string[] files = ProcessTrace.Files(target.Id), mappings = ProcessTrace.Mappings(target.Id);
+        var (code, text) = workshop.Load(target.Id, workshop.TroubleWith("UNBOUND"));
+        Assert.Equal(InjectorWorkshop.DlopenFailed, code);
+        Assert.Contains("undefined symbol: vmi_nobody_has_this", text, StringComparison.Ordinal);
+        Assert.Equal(files, ProcessTrace.Files(target.Id));
+        Assert.Equal(mappings, ProcessTrace.Mappings(target.Id));
+        target.AssertUnharmed();
+        AssertDone(workshop.Load(target.Id));
+    }
+
+    [Theory]
+    [InlineData("RESTLESS", "vmi_shim_quiesce says 7")]
+    [InlineData("LINGERING", "in the library's code")]
+    public void A_library_in_use_stays(string trouble, string reason)
+    {
+        using var target = new InjectorTarget(PollLoop, "poll");
+        string[] files = ProcessTrace.Files(target.Id);
+        AssertDone(workshop.Load(target.Id, workshop.TroubleWith(trouble)));
+        var (code, text) = workshop.Unload(target.Id);
+        Assert.Equal(InjectorWorkshop.InUse, code);
+        Assert.Contains(reason, text, StringComparison.Ordinal);
+        Assert.True(ProcessTrace.IsLoaded(target.Id));
+        Assert.Equal(files, ProcessTrace.Files(target.Id));
+        target.AssertUnharmed();
+    }
+
+    // Not epoll_wait, which tells of every interruption: nobody is left to hide that one.
+    [Theory]
+    [InlineData("poll")]
+    [InlineData("masked")]
+    public void The_injector_may_be_killed_at_any_moment(string call)
+    {
+        using var target = new InjectorTarget(PollLoop, call);
+        string[] files = ProcessTrace.Files(target.Id), mappings = ProcessTrace.Mappings(target.Id);
+        byte[] code = ProcessTrace.Code(target.Id);
+        for (int kills = 1; kills <= 200; kills++)
+        {
+            workshop.Kill(kills % 2 == 0 ? ["unload", $"{target.Id}"] : ["load", $"{target.Id}", workshop.Library]);
+            target.AssertUnharmed();
+            if (kills % 10 != 0)
+                continue;
+            Assert.Contains(workshop.Load(target.Id).Code, new[] { InjectorWorkshop.Done, InjectorWorkshop.AlreadyLoaded });
+            AssertDone(workshop.Unload(target.Id));
+            Assert.Equal(mappings, ProcessTrace.Mappings(target.Id));
+            Assert.Equal(files, ProcessTrace.Files(target.Id));
+            Assert.Equal(code, ProcessTrace.Code(target.Id));
+        }
+    }
+
+    private const string Yama = "/proc/sys/kernel/yama/ptrace_scope";
+
+    private static void AssertDone((int Code, string Text) result) => Assert.True(result.Code == InjectorWorkshop.Done, result.Text);
+}
