@@ -30,6 +30,7 @@
         'Save-VmiMemory'
         'Send-VmiRequest'
         'Set-VmiProbe'
+        'Start-VmiMachine'
         'Start-VmiProbe'
         'Stop-VmiProbe'
         'Suspend-VmiMachine'

@@ -2,6 +2,7 @@ using VmiPl.Compilation;
 using VmiPl.Errors;
 using VmiPl.Language;
 using VmiPl.Language.Model;
+using VmiPl.Launch;
 using VmiPl.Linux;
 using VmiPl.Machines;
 using VmiPl.Machines.Dump;
@@ -20,6 +21,15 @@ internal static class EngineAccess
     public static IEnumerable<VmiMachine> FindMachines(Action<VmiException> report) => MachineFinder.Find(Limits, report);
 
     public static VmiMachine OpenProcess(int processId) => MachineConnector.OpenProcess(processId, Limits);
+
+    /// <summary>What would be started; nothing is. Throws <c>QemuUnavailable</c> or <c>InvalidArgument</c>.</summary>
+    public static MachineLaunch PlanMachine(LaunchOptions options) => MachineLaunch.Plan(options);
+
+    /// <summary>Starts a machine and waits until its monitor answers; where it throws, nothing is left behind.</summary>
+    public static LaunchedMachine StartMachine(MachineLaunch launch, CancellationToken stop) => launch.Start(Limits, stop);
+
+    /// <summary>The names of the QEMU programs of this host.</summary>
+    public static IReadOnlyList<string> QemuPrograms => QemuProgram.Installed;
 
     public static VmiMachine OpenMonitor(string socketPath) => MachineConnector.OpenMonitor(socketPath, Limits);
 

@@ -60,6 +60,9 @@ public sealed record VmiLimits
     /// <summary>Time a monitor may take for a greeting or an answer.</summary>
     public TimeSpan MonitorTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Time from the start of a QEMU until its monitor answers; one that has much memory to bring in first needs long.</summary>
+    public TimeSpan MaxStartTime { get; init; } = TimeSpan.FromMinutes(2);
+
     /// <summary>Time the shim in QEMU may take for an answer: to put sites in it waits until each vCPU has left the guest.</summary>
     public TimeSpan ShimTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
@@ -74,7 +77,4 @@ public sealed record VmiLimits
 
     /// <summary>Longest time for which a vCPU waits for this process to deal with a module that the guest loads, or to say what it did to memory.</summary>
     public TimeSpan ShimAnswerTime { get; init; } = TimeSpan.FromSeconds(2);
-
-    /// <summary>Time from the start of a QEMU until its monitor answers; one that has much memory to bring in first needs long.</summary>
-    public TimeSpan MaxStartTime { get; init; } = TimeSpan.FromMinutes(2);
 }

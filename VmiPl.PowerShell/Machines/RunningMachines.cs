@@ -34,6 +34,9 @@ internal static class RunningMachines
         return found;
     }
 
+    /// <summary>Takes in a machine that was opened by its process id; gives the object that stands for that process from now on.</summary>
+    public static VmiMachine Add(VmiMachine machine) => machine.ProcessId is int id ? Adopt((id, StartOf(id)), machine) : machine;
+
     /// <summary>Forgets a machine that was lost or closed.</summary>
     public static void Forget(VmiMachine machine)
     {

@@ -227,6 +227,17 @@ static void hello(struct vmi_session *session, const struct request *request)
         session->is_gone = true;
 }
 
+/* Nobody has to stop where nothing is at work. Ends with vmi_world_go; false, and answered, where it has to be and cannot. */
+static bool stop_if_at_work(struct vmi_session *session, const struct request *request)
+{
+    vmi_world_lock();
+    if (!vmi_world.tables || vmi_world_bring_out(VMI_STOP_MS))
+        return true;
+    vmi_world_go();
+    answer(session, request, -ETIMEDOUT, "the vCPUs do not come out of the guest");
+    return false;
+}
+
 /* The ranges that a client has read from QEMU hold only if QEMU has changed nothing since it began to look. */
 static int change_map(const struct vmi_range *ranges, uint32_t count)
 {
@@ -245,10 +256,8 @@ static void set_memory(struct vmi_session *session, const struct request *reques
         answer(session, request, -EPROTO, "that is no list of ranges");
         return;
     }
-    if (!vmi_world_stop(VMI_STOP_MS)) {
-        answer(session, request, -ETIMEDOUT, "the vCPUs do not come out of the guest");
+    if (!stop_if_at_work(session, request))
         return;
-    }
     int error = change_map((const struct vmi_range *)request->payload, (uint32_t)(request->size / sizeof(struct vmi_range)));
     vmi_world_go();
     atomic_store(&vmi_world.is_map_told, 0);
@@ -324,10 +333,8 @@ static void unload(struct vmi_session *session, const struct request *request)
         answer(session, request, -EINVAL, "a program that is in use cannot be dropped");
         return;
     }
-    if (!vmi_world_stop(VMI_STOP_MS)) {
-        answer(session, request, -ETIMEDOUT, "the vCPUs do not come out of the guest");
+    if (!stop_if_at_work(session, request))
         return;
-    }
     free_programs(left.number);
     for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
         if (vmi_vcpu_at(i)->prepared > left.number)

@@ -8,8 +8,8 @@ BeforeDiscovery {
     $script:Cmdlets = @(
         'Connect-VmiMachine', 'Disconnect-VmiMachine', 'Export-VmiProfile', 'Get-VmiMachine', 'Get-VmiModule', 'Get-VmiProbe',
         'Get-VmiProcessList', 'Get-VmiProfile', 'Get-VmiRegister', 'Get-VmiStream', 'Get-VmiSymbol', 'Read-VmiMemory', 'Receive-VmiStream',
-        'Resume-VmiMachine', 'Save-VmiMemory', 'Send-VmiRequest', 'Set-VmiProbe', 'Start-VmiProbe', 'Stop-VmiProbe', 'Suspend-VmiMachine',
-        'Test-VmiScript', 'Write-VmiMemory'
+        'Resume-VmiMachine', 'Save-VmiMemory', 'Send-VmiRequest', 'Set-VmiProbe', 'Start-VmiMachine', 'Start-VmiProbe', 'Stop-VmiProbe',
+        'Suspend-VmiMachine', 'Test-VmiScript', 'Write-VmiMemory'
     )
 }
 
@@ -55,6 +55,35 @@ Describe 'Get-VmiMachine' {
     It 'takes wildcards, and says so where nothing answers to a name' {
         @(Get-VmiMachine "$($Guest.Name.Substring(0, 6))*").Name | Should -Contain $Guest.Name
         { Get-VmiMachine 'no-such-machine' -ErrorAction Stop } | Should -Throw '*no-such-machine*'
+    }
+}
+
+Describe 'Start-VmiMachine' {
+    BeforeAll {
+        $script:Config = Join-Path $Guest.Folder 'acceptance 01.cfg'
+        Set-Content $Config "[machine]`n  type = `"pc`"`n[memory]`n  size = `"16`""
+    }
+
+    It 'starts a machine from a file, which is found, and lives until it is ended' {
+        $machine = Start-VmiMachine $Config -ArgumentList '-accel', 'tcg', '-nic', 'none', '-S'
+        try {
+            $machine.Name | Should -Be 'acceptance 01'
+            "$($machine.State)" | Should -Be 'Paused'
+            (Get-VmiMachine 'acceptance 01').ProcessId | Should -Be $machine.ProcessId
+            "/proc/$($machine.ProcessId)/maps" | Should -FileContentMatch 'libvmi-shim'
+        }
+        finally {
+            Stop-Process -Id $machine.ProcessId
+        }
+    }
+
+    It 'gives QEMU''s own words where it can''t be started' {
+        { Start-VmiMachine -ArgumentList '-no-such-option' -ErrorAction Stop } | Should -Throw '*-no-such-option: invalid option*'
+        { Start-VmiMachine -ArgumentList '-S' -Qemu no-such-qemu -ErrorAction Stop } | Should -Throw '*no-such-qemu*'
+    }
+
+    It 'starts nothing with -WhatIf' {
+        Start-VmiMachine $Config -WhatIf | Should -BeNullOrEmpty
     }
 }
 

@@ -18,6 +18,7 @@ internal sealed partial class StubSession
     /// guardian. Gives what did not work.</summary>
     public VmiException? Leave()
     {
+        TellKept();
         try
         {
             if (!_held)

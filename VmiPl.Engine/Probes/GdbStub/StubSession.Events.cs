@@ -19,6 +19,10 @@ internal sealed partial class StubSession
 
     private readonly HashSet<StubProbe> _ran = [];
 
+    // What a pause and all behind it have to tell, until the machine is held: whoever hears of a pause may resume the machine at once, and an
+    // instruction may still be to be stepped over.
+    private readonly List<(int Schema, RecordOrigin Origin, byte[] Record)> _kept = [];
+
     private void OnStop(bool resume = true)
     {
         long start = Stopwatch.GetTimestamp();
@@ -31,15 +35,15 @@ internal sealed partial class StubSession
         _vcpu.BeginStop(DateTime.UtcNow);
         if (stop.Signal != StopReply.Trap)
         {
-            // A vCPU may have met a watchpoint just then.
-            OnWatches(reported: -1, null, settle: !resume);
-            if (!resume)
-                OnTraps(except: -1);
             // Halting the machine for work of our own shows as the same stop as a pause by somebody else. Where it was thought to be paused, it
             // had been resumed meanwhile.
             if (!resume && _held)
                 Release();
-            else if (resume && wasRunning)
+            // A vCPU may have met something just then.
+            OnWatches(reported: -1, null, settle: !resume);
+            if (!resume)
+                OnTraps(except: -1);
+            else if (wasRunning)
                 Hold($"The machine stands still, as {stop.Cause}; probes go on when it does.");
             AfterPrograms(start);
             return;
@@ -256,6 +260,7 @@ internal sealed partial class StubSession
         ApplySelections();
         if (_vcpu.IsPauseWanted)
             Hold(null);
+        TellKept();
         TimeSpan time = Stopwatch.GetElapsedTime(start);
         foreach (StubProbe probe in _ran)
             probe.AddTime(time);
@@ -288,17 +293,19 @@ internal sealed partial class StubSession
         GoOn();
     }
 
-    /// <summary>Looks, without stopping the machine, whether the kernel for which the probes were placed still runs.</summary>
-    private void WatchKernel()
+    private void Emit(StubVcpu vcpu, int schema, ReadOnlySpan<byte> record)
     {
-        // Each look would be several commands at the monitor, which others need, too.
-        if (Machine.MemoryAccess != MemoryAccess.Monitor && !_guest.IsThere())
-            throw BootedAgain();
+        var origin = new RecordOrigin(vcpu.Time, vcpu.Probe!.NextSequence(), Machine.Name, vcpu.Vcpu);
+        if (vcpu.IsPauseWanted)
+            _kept.Add((schema, origin, record.ToArray()));
+        else
+            _events.Record(schema, origin, record);
     }
 
-    private VmiException BootedAgain() => new(
-        VmiErrorCode.GuestChanged, $"The guest of '{Machine.Name}' has booted again: the places that the probes watched mean nothing now. Start them again.", Machine.Name);
-
-    private void Emit(StubVcpu vcpu, int schema, ReadOnlySpan<byte> record) =>
-        _events.Record(schema, new RecordOrigin(vcpu.Time, vcpu.Probe!.NextSequence(), Machine.Name, vcpu.Vcpu), record);
+    private void TellKept()
+    {
+        foreach ((int schema, RecordOrigin origin, byte[] record) in _kept)
+            _events.Record(schema, origin, record);
+        _kept.Clear();
+    }
 }

@@ -30,6 +30,7 @@ internal sealed partial class StubSession : IDisposable
     private readonly StubTraps _traps;
     private readonly StubStepper _stepper;
     private readonly WatchScan _scan;
+    private readonly KernelClock? _clock;
     private readonly ModuleTracker? _modules;
     private readonly AliasTracker? _aliases;
 
@@ -45,6 +46,8 @@ internal sealed partial class StubSession : IDisposable
         _held = held;
         bool isKvm = Machine.Accelerator != "tcg";
         _modules = ModuleTracker.For(guest, probes, kinds, ModulesChanged, problem => events.Notice(problem, isError: false));
+        // Where a reset is not trapped, only memory tells of it.
+        _clock = isKvm ? KernelClock.Find(guest) : null;
         _door = StubDoor.Open(Machine, leavePaused: held);
         _connection = new StubConnection(_door.Socket, Machine.Limits.MonitorTimeout);
         _traps = new StubTraps(_connection, isKvm, kind);

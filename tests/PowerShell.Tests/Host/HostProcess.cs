@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using VmiPl.Tests.Repository;
 
 namespace VmiPl.Tests.Host;
@@ -37,6 +38,16 @@ internal sealed class HostProcess : IDisposable
     /// <summary>The folder of the host that was built together with this test.</summary>
     public static string Folder =>
         Path.Combine(RepositoryFolder.Root, "tests/PowerShellHost/bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0");
+
+    /// <summary>Whether SIGINT (2) is ignored here, and so in what is started here: a shell starts a job in the background like that.</summary>
+    public static bool IsInterruptIgnored
+    {
+        get
+        {
+            string line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("SigIgn:", StringComparison.Ordinal));
+            return (ulong.Parse(line["SigIgn:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) & 2) != 0;
+        }
+    }
 
     private static string Dotnet => Environment.ProcessPath is { } path && Path.GetFileName(path) == "dotnet" ? path : "dotnet";
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace VmiPl.Tests.Host;
 
 /// <summary>Holds that the project's PowerShell host behaves as pwsh does where the build script relies on it.</summary>
@@ -62,7 +60,7 @@ public sealed class HostTests : IDisposable
     [InlineData("INT", 130)]
     public async Task A_signal_stops_the_script_and_lets_it_clean_up(string signal, int expected)
     {
-        Assert.SkipWhen(signal == "INT" && IsInterruptIgnored(), "SIGINT is ignored here: this test runs as a shell's background job.");
+        Assert.SkipWhen(signal == "INT" && HostProcess.IsInterruptIgnored, "SIGINT is ignored here: this test runs as a shell's background job.");
         using HostProcess host = HostProcess.Start(
             Script("try { 'ready'; while ($true) { [Threading.Thread]::Sleep(10) } } finally { [Console]::WriteLine('cleaned') }"));
         Assert.Equal("ready", await host.ReadLineAsync());
@@ -88,12 +86,5 @@ public sealed class HostTests : IDisposable
         string path = Path.Combine(_folder, "script.ps1");
         File.WriteAllLines(path, lines);
         return path;
-    }
-
-    /// <summary>A shell starts a job in the background with SIGINT (2) ignored, and its children inherit that.</summary>
-    private static bool IsInterruptIgnored()
-    {
-        string line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("SigIgn:", StringComparison.Ordinal));
-        return (ulong.Parse(line["SigIgn:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) & 2) != 0;
     }
 }
