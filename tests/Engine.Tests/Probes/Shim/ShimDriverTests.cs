@@ -94,7 +94,7 @@ public sealed class ShimDriverTests : IDisposable
         Assert.True(_shim.Ring.TryWrite(new AbiRecord { Kind = AbiRecordKind.Loss, Schema = 5, Sequence = 1, Probe = 0 }, []));
         Assert.True(_shim.Ring.TryWrite(new AbiRecord { Kind = AbiRecordKind.Data, Sequence = 6, Probe = 0 }, [2]));
         _shim.Ring.Wake();
-        await _said.AwaitAsync(() => _said.Records.Count == 3);
+        await Said.AwaitAsync(() => _said.Records.Count == 3);
         Assert.Equal([(0, 0L, 1L), (0, 1L, -5L), (0, 6L, 2L)], _said.Records);
         _shim.Ring.Count(0, new AbiCounters { Hits = 20, Records = 17, Lost = 15 });
         _driver!.Stop();
@@ -107,7 +107,7 @@ public sealed class ShimDriverTests : IDisposable
         Start(Execute(0, _place));
         Assert.True(_shim.Ring.TryWrite(new AbiRecord { Kind = AbiRecordKind.Ended, Schema = 1, Sequence = 12 }, []));
         _shim.Ring.Wake();
-        await _said.AwaitAsync(() => !_said.Notices.IsEmpty);
+        await Said.AwaitAsync(() => !_said.Notices.IsEmpty);
         Assert.Contains("instruction 12: BudgetSpent", _said.Notices.Single(), StringComparison.Ordinal);
     }
 
@@ -184,7 +184,7 @@ public sealed class ShimDriverTests : IDisposable
     {
         Start(Execute(0, _place));
         _shim.Notice(AbiNotice.Pause, new AbiPause { Vcpu = 1, Probe = 0, Number = 33 });
-        await _said.AwaitAsync(() => _shim.AskedTypes[^1] == AbiRequest.Continue);
+        await Said.AwaitAsync(() => _shim.AskedTypes[^1] == AbiRequest.Continue);
         Assert.Equal(1, _monitor.Pauses);
         AbiContinue answer = _shim.Asked[^1].As<AbiContinue>();
         Assert.Equal((1u, 33u), (answer.Vcpu, answer.Number));
@@ -200,7 +200,7 @@ public sealed class ShimDriverTests : IDisposable
         var call = new AbiCall { Vcpu = 1, Site = _shim.State!.Sites.Single().Id, Number = 5, Rip = _text.Image + 0x180 + (ulong)offset, Cr0 = 0x80050033, Cr3 = 0x1000, Cr4 = 0x6f0, Efer = 0xd01 };
         call.Registers[7] = _data;
         _shim.Notice(AbiNotice.Call, call);
-        await _said.AwaitAsync(() => _shim.AskedTypes[^1] == AbiRequest.Continue);
+        await Said.AwaitAsync(() => _shim.AskedTypes[^1] == AbiRequest.Continue);
         AbiContinue answer = _shim.Asked[^1].As<AbiContinue>();
         Assert.Equal((1u, 5u, (isRead ? AbiAnswer.Yes : 0) | (isFinal ? AbiAnswer.Always : 0)), (answer.Vcpu, answer.Number, answer.Answer));
     }
@@ -219,7 +219,7 @@ public sealed class ShimDriverTests : IDisposable
         };
         int before = _shim.Asked.Count;
         _shim.Notice(AbiNotice.Memory, default(AbiNumber));
-        await _said.AwaitAsync(() => _shim.Asked.Count == before + 6);
+        await Said.AwaitAsync(() => _shim.Asked.Count == before + 6);
         AbiRange range = _shim.Asked[^1].As<AbiRange>();
         Assert.Equal((0ul, 0x20_0000ul, 0x7f00_0000_0000ul), (range.Physical, range.Bytes, range.Host));
     }
@@ -229,7 +229,7 @@ public sealed class ShimDriverTests : IDisposable
     {
         Start(Execute(0, _place));
         _shim.Notice(AbiNotice.Held, new AbiNumber { Number = 3 });
-        await _said.AwaitAsync(() => !_said.Notices.IsEmpty);
+        await Said.AwaitAsync(() => !_said.Notices.IsEmpty);
         Assert.Contains("vCPU 3", _said.Notices.Single(), StringComparison.Ordinal);
     }
 
@@ -276,7 +276,7 @@ public sealed class ShimDriverTests : IDisposable
                 });
                 break;
         }
-        await _said.AwaitAsync(() => !_said.Ended.IsEmpty);
+        await Said.AwaitAsync(() => !_said.Ended.IsEmpty);
         Assert.Equal(code, _said.Ended.Single().Code);
         if (end is not ("record" or "probe" or "schema" or "flood"))
             Assert.Equal((0, 0L, 1L), _said.Records[0]);
@@ -293,7 +293,7 @@ public sealed class ShimDriverTests : IDisposable
         Start(new VmiLimits { ShimRingBytes = RingBytes, ShimTimeout = TimeSpan.FromMilliseconds(200) }, Execute(0, _place));
         _shim.Instead = (_, message) => message.Head.Type == (uint)AbiRequest.Apply;
         Assert.Equal(VmiErrorCode.Timeout, Assert.Throws<VmiException>(() => _driver!.Enable(0, false)).Code);
-        await _said.AwaitAsync(() => !_said.Ended.IsEmpty);
+        await Said.AwaitAsync(() => !_said.Ended.IsEmpty);
         Assert.Equal(VmiErrorCode.Timeout, _said.Ended.Single().Code);
     }
 
@@ -404,7 +404,7 @@ public sealed class ShimDriverTests : IDisposable
 
         void IDriverEvents.Ended(VmiException reason) => Ended.Enqueue(reason);
 
-        public async Task AwaitAsync(Func<bool> condition)
+        public static async Task AwaitAsync(Func<bool> condition)
         {
             using var late = new CancellationTokenSource(Patience);
             while (!condition())
