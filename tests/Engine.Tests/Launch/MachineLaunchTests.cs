@@ -295,7 +295,7 @@ public sealed class MachineLaunchTests : IDisposable
     private string EnvironmentOfChild(VmiMachine machine)
     {
         string file = _folder.File("environment");
-        machine.GetMonitor().HumanCommand($"migrate -d \"exec:env >'{file}.part'; mv '{file}.part' '{file}'; cat >/dev/null\"");
+        machine.GetMonitor().HumanCommand($"migrate -d \"exec:cat >/dev/null; env >'{file}.part'; mv '{file}.part' '{file}'\"");
         IdleQemu.Await(() => File.Exists(file));
         return File.ReadAllText(file);
     }

@@ -3,13 +3,11 @@ using System.Globalization;
 using System.Management.Automation;
 using VmiPl.TestGuests;
 using VmiPl.Tests.Host;
-using VmiPl.Tests.Launch;
 using VmiPl.Tests.Module;
 
 namespace VmiPl.Tests.Cmdlets;
 
-/// <summary>Machines that are started here. What is not the guest's is done in a module that lies in a folder of its own, with the
-/// shim in it.</summary>
+/// <summary>Machines that are started here, by a module in a folder whose path LD_PRELOAD can't hold.</summary>
 public sealed class StartMachineTests : GuestTests
 {
     private const string Small = "'-machine', 'pc', '-accel', 'tcg', '-m', '16', '-nic', 'none', '-S'";
@@ -25,8 +23,6 @@ public sealed class StartMachineTests : GuestTests
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
             File.Copy(file, copy);
         }
-        if (!File.Exists(Path.Combine(_module, "native", "libvmi-shim.so")))
-            ShimFile.PutInto(Path.Combine(_module, "native"));
     }
 
     [Fact]

@@ -12,7 +12,7 @@ public sealed class ImportTests
         HostResult result = await HostProcess.RunAsync("-Command", $"Import-Module '{ModuleSession.Manifest}'; (Get-Command -Module VmiPl -CommandType Cmdlet).Count");
 
         Assert.Equal("", result.Errors);
-        Assert.Equal("22\n", result.Output);
+        Assert.Equal("23\n", result.Output);
     }
 
     [Fact]

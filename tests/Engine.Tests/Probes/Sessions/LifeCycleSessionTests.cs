@@ -20,13 +20,13 @@ public sealed class LifeCycleSessionTests
         // A kernel thread ends with the page table of whoever ran before it: whose end it is stands behind the list.
         // Writes to CR3 have more places than a CPU has debug registers.
         using ProbeRun run = ProbeRun.Start(loan.Guest, $$"""
-            {{(KvmLab.IsInside ? "" : "CRWrite(3){ ReadRegister(CR3, #cr3) }")}}
+            {{(TestDriver.HasOnlyDebugRegisters ? "" : "CRWrite(3){ ReadRegister(CR3, #cr3) }")}}
             ExecuteAt(do_exit){ ReadRegister(CR3, #exit) ProcessList(PID, PGDP, #exit) ProcessIs(NAME, "init"){ ReadRegister(CR0, #exit) } }
             """);
         HashSet<ulong> known = [.. Tables(run.Guest)];
         await loan.Guest.CommandAsync($"spawn {count}", Cancel);
         known.UnionWith(Tables(run.Guest));
-        List<VmiRecord> exits = run.Stop("exit"), switches = KvmLab.IsInside ? [] : run.Drain("cr3");
+        List<VmiRecord> exits = run.Stop("exit"), switches = TestDriver.HasOnlyDebugRegisters ? [] : run.Drain("cr3");
 
         List<int> seen = [], ended = [];
         ulong current = 0;
@@ -49,7 +49,7 @@ public sealed class LifeCycleSessionTests
             }
         }
         Assert.Equal(await loan.Guest.SpawnedAsync(Cancel), seen);
-        if (KvmLab.IsInside)
+        if (TestDriver.HasOnlyDebugRegisters)
             return;
         Assert.NotEmpty(switches);
         Assert.All(switches.Cast<RegisterRecord>(), record => Assert.Contains(record.PageDirectory!.Value, known));

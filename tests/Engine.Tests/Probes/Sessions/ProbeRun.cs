@@ -43,10 +43,10 @@ internal sealed class ProbeRun : IDisposable
         }
     }
 
-    /// <summary>Options whose streams hold whatever a test makes. In the lab only debug registers trap: there <c>int3</c> reaches the guest, not KVM.</summary>
+    /// <summary>Options whose streams hold whatever a test makes.</summary>
     public static SessionOptions Options() => new()
     {
-        TrapKind = KvmLab.IsInside ? TrapKind.Hardware : TrapKind.Auto, Streams = new StreamOptions { Capacity = 10_000_000 },
+        Driver = TestDriver.Value, TrapKind = TestDriver.HasOnlyDebugRegisters ? TrapKind.Hardware : TrapKind.Auto, Streams = new StreamOptions { Capacity = 10_000_000 },
     };
 
     /// <summary>Stops the probes and gives everything that was handed out to a stream, in its order.</summary>

@@ -7,7 +7,7 @@ namespace VmiPl.Tests.Probes.Sessions;
 internal static class SessionGuests
 {
     /// <summary>What every vCPU meets all the time: two probes at least. Writes to CR3 have some forty places, more than a CPU's debug registers.</summary>
-    public static string Busy { get; } = KvmLab.IsInside
+    public static string Busy { get; } = TestDriver.HasOnlyDebugRegisters
         ? """
         ExecuteAt(do_syscall_64){ ReadRegister(RAX, #out) }
         ExecuteAt(do_exit){ ReadRegister(RIP, #out) }
