@@ -24,18 +24,37 @@ internal sealed partial class StubSession
             case ClockReading.WentBack:
                 throw BootedAgain();
             case ClockReading.Stands:
-                HaltForWork();
                 AskVcpus();
-                GoOn();
                 break;
         }
     }
 
-    /// <summary>Holds that a vCPU at least uses page tables in which the kernel is where it was. One that was never started uses none.</summary>
+    /// <summary>Stops the machine for a look at its vCPUs.</summary>
     private void AskVcpus()
     {
-        if (!_guest.Profile.TryGetSymbol("init_task", out GuestVirtualAddress task) || !_guest.OpenKernelSpace().TryTranslate(task, out Translation place))
+        TakeStops();
+        if (_held)
             return;
+        _door.ExpectStop();
+        _connection.Halt();
+        if (!_connection.HasStop)
+        {
+            // It sleeps, or has shut down: it stood still already, and is not ours to resume.
+            _door.LetRun();
+            return;
+        }
+        while (_connection.HasStop)
+            OnStop(resume: false);
+        if (!IsMapped())
+            throw BootedAgain();
+        GoOn();
+    }
+
+    /// <summary>Whether one vCPU at least uses page tables in which the kernel is where it was. One that was never started uses none.</summary>
+    private bool IsMapped()
+    {
+        if (!_guest.Profile.TryGetSymbol("init_task", out GuestVirtualAddress task) || !_guest.OpenKernelSpace().TryTranslate(task, out Translation place))
+            return true;
         _vcpu.BeginStop(DateTime.UtcNow);
         for (int vcpu = 0; vcpu < _vcpus.Count; vcpu++)
         {
@@ -43,9 +62,9 @@ internal sealed partial class StubSession
             // In user mode under page-table isolation, the kernel's half is the one before.
             ulong own = _vcpu.Current(GuestRegister.Cr3), kernel = own & ~PageTableIsolation.UserTable;
             if (_vcpu.Translate(task.Value, own) == place.Physical.Value || _vcpu.Translate(task.Value, kernel) == place.Physical.Value)
-                return;
+                return true;
         }
-        throw BootedAgain();
+        return false;
     }
 
     private VmiException BootedAgain() => new(

@@ -34,15 +34,15 @@ internal sealed partial class StubSession
         _vcpu.BeginStop(DateTime.UtcNow);
         if (stop.Signal != StopReply.Trap)
         {
-            // A vCPU may have met a watchpoint just then.
-            OnWatches(reported: -1, null, settle: !resume);
-            if (!resume)
-                OnTraps(except: -1);
             // Halting the machine for work of our own shows as the same stop as a pause by somebody else. Where it was thought to be paused, it
             // had been resumed meanwhile.
             if (!resume && _held)
                 Release();
-            else if (resume && wasRunning)
+            // A vCPU may have met something just then.
+            OnWatches(reported: -1, null, settle: !resume);
+            if (!resume)
+                OnTraps(except: -1);
+            else if (wasRunning)
                 Hold($"The machine stands still, as {stop.Cause}; probes go on when it does.");
             AfterPrograms(start);
             return;

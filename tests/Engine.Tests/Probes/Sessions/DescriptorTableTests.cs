@@ -125,8 +125,8 @@ public sealed class DescriptorTableTests
             Assert.Equal(expected.Where(load => load.Verb == verb), Loads(run, verb, expected));
     }
 
-    /// <summary>What four debug registers are enough for: one gate in its own place, not a table; and the loads of a kernel that has them in few
-    /// places, without a look at modules that come later.</summary>
+    /// <summary>What four debug registers are enough for: a gate and a descriptor in their own places, not a table; and the loads of a kernel that has
+    /// them in few places, without a look at modules that come later.</summary>
     [Fact]
     [Trait(LabSet.Trait, LabSet.Probes)]
     public async Task Debug_registers_watch_a_gate_and_the_loads_of_a_register()
@@ -136,15 +136,20 @@ public sealed class DescriptorTableTests
         using GuestLoan loan = await BorrowAsync(Kernel, 1);
         TestGuest guest = loan.Guest;
         await guest.CommandAsync("insmod vmipl_test", _cancel);
-        ulong gate = (await guest.FactsAsync("module gatewp 2", _cancel))["address"];
-        using (ProbeRun run = ProbeRun.Start(guest, $"WriteAt(0x{gate:x}){{ ReadRegister(RIP, #gate) ReadMemory(0x{gate:x}, 8, #value) }}", hardware))
+        ulong gate = (await guest.FactsAsync("module gatewp 2", _cancel))["address"], descriptor = (await guest.FactsAsync("module descriptorwp 2", _cancel))["address"];
+        using (ProbeRun run = ProbeRun.Start(guest, $$"""
+            WriteAt(0x{{gate:x}}){ ReadRegister(RIP, #gate) ReadMemory(0x{{gate:x}}, 8, #value) }
+            WriteAt(0x{{descriptor:x}}){ ReadRegister(RIP, #descriptor) }
+            """, hardware))
         {
             ulong behind = await StoresAsync(guest, Kernel, "gatewp", 0);
             IReadOnlyDictionary<string, ulong> facts = await guest.FactsAsync($"module gatewp {Times}", _cancel);
+            Assert.Equal(behind, await StoresAsync(guest, Kernel, "descriptorwp", 0));
             Assert.Equal(Enumerable.Repeat(behind, 2 * Times), run.Stop("gate").Cast<RegisterRecord>().Select(record => record.Value));
             Assert.Equal(
                 Enumerable.Range(0, 2 * Times).Select(i => facts[i % 2 == 0 ? "changed" : "value"]),
                 run.Drain("value").Select(record => BinaryPrimitives.ReadUInt64LittleEndian([.. ((MemoryRecord)record).Bytes])));
+            Assert.Equal(Enumerable.Repeat(behind, Times), run.Drain("descriptor").Cast<RegisterRecord>().Select(record => record.Value));
         }
         using (ProbeRun run = ProbeRun.Start(guest, "IDTRWrite{ ReadRegister(RIP, #lidt) ReadRegister(IDTR, #lidt) }", hardware))
         {

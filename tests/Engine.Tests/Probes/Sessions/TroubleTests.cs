@@ -99,18 +99,20 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
     public async Task A_script_pauses_the_machine_and_an_operator_resumes_it()
     {
         using var run = ProbeRun.Start(Guest, Calls + "ExecuteAt(do_exit){ Pause }");
-        Task<string> spawned = Guest.CommandAsync("spawn 5", Cancel);
+        Task<string> spawned = Guest.CommandAsync("spawn 10", Cancel);
         DateTime last = default;
-        for (int i = 0; i < 5; i++)
+        for (int pauses = 0; pauses < 4;)
         {
             // Each process that ends pauses it once more; two that end at the same moment do so together.
             PauseRecord pause = Assert.IsType<PauseRecord>(await run.NextAsync("default", Cancel));
-            // Whoever hears of it may resume the machine at once.
-            if (pause.Time != last)
-                Tell("cont");
+            if (pause.Time == last)
+                continue;
             last = pause.Time;
+            if (++pauses == 4)
+                run.Session.Enable(1, false);
+            // Whoever hears of a pause may resume the machine at once.
+            Tell("cont");
         }
-        run.Session.Enable(1, false);
         await spawned;
         await Guest.CommandAsync("calls 5", Cancel);
         Assert.NotEmpty(run.Stop("out"));
