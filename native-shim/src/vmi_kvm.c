@@ -84,10 +84,11 @@ static int create_machine(int fd, uint32_t request, unsigned long argument)
 
 static int create_vcpu(int fd, uint32_t request, unsigned long argument)
 {
-    int vcpu = vmi_system_ioctl(fd, request, argument);
-    if (vcpu >= 0 && fd == atomic_load(&vmi_world.vm))
-        vmi_vcpu_add(vcpu, (uint32_t)argument);
-    return vcpu;
+    int made = vmi_system_ioctl(fd, request, argument);
+    struct vmi_vcpu *vcpu = made >= 0 && fd == atomic_load(&vmi_world.vm) ? vmi_vcpu_add(made, (uint32_t)argument) : NULL;
+    if (vcpu)
+        atomic_store(&vcpu->seen, 1);   /* whatever thread will run it comes through the hook */
+    return made;
 }
 
 /* Traps do not go with memory that is on its way elsewhere. */

@@ -222,7 +222,7 @@ static int run(struct vmi_vcpu *vcpu, unsigned long argument)
 int vmi_run(struct vmi_vcpu *vcpu, unsigned long argument)
 {
     atomic_store_explicit(&vcpu->in_hook, 1, memory_order_relaxed);
-    if (!atomic_load_explicit(&vcpu->seen, memory_order_relaxed)) {
+    if (!atomic_load_explicit(&vcpu->seen, memory_order_relaxed) || atomic_load_explicit(&vcpu->thread, memory_order_relaxed) == 0) {
         atomic_store(&vcpu->thread, vmi_system_thread());
         atomic_store(&vcpu->seen, 1);
     }

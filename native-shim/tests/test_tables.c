@@ -135,7 +135,7 @@ static void sites_are_checked(void)
     REFUSED(m.sites[0].length = VMI_MAX_INSTRUCTION, "site 100: no instruction");
     REFUSED(m.sites[0].resume = VMI_RESUME_NONE, "site 100: there is no such way");
     REFUSED(m.sites[0].resume = 7, "site 100: there is no such way");
-    REFUSED((m.sites[0].resume = VMI_RESUME_PUSH, m.sites[0].width = 8), "site 100: its instruction can run in its place");
+    REFUSED((m.sites[0].resume = VMI_RESUME_MOVE, m.sites[0].width = 8), "site 100: its instruction can run in its place");
     REFUSED(m.sites[1].length = 3, "site 101: a debug register watches");
     REFUSED(m.sites[1].length = 16, "site 101: a debug register watches");
     REFUSED(m.sites[2].address = 0x3002, "site 102: its address is no multiple");
@@ -158,7 +158,8 @@ static void caves_are_checked(void)
 {
     REFUSED((m.sites[5].cave = 0, m.sites[5].cave_length = 0), "site 105: its instruction has no cave");
     REFUSED((m.sites[5].resume = VMI_RESUME_LOAD, m.sites[5].cave = 0), "site 105: its instruction has no cave");
-    REFUSED((m.sites[0].resume = VMI_RESUME_STEP, m.sites[0].cave = 0x9100, m.sites[0].cave_length = 5), "site 100: ");
+    REFUSED((m.sites[0].resume = VMI_RESUME_STEP, m.sites[0].cave = 0x9100, m.sites[0].cave_length = 5), "site 100: its instruction runs in its place");
+    REFUSED(m.sites[4].flags = VMI_SITE_MAY_FAULT, "site 104: its instruction may fault, and two debug registers");
 }
 
 /* As many as there may be, at addresses that fall on one another in the hash table. */

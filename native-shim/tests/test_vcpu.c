@@ -239,7 +239,7 @@ static void who_is_dismissed_goes_back(void)
     for (int i = 0; i < MANY; i++)
         while (sem_wait(&has_begun) != 0)
             continue;
-    vmi_world_dismiss();
+    expect(vmi_world_dismiss(60000), "nobody is in the hook, and somebody has not left it");
     for (int i = 0; i < MANY; i++)
         pthread_join(threads[i], NULL);
     expect_equal(MANY, (uint64_t)back, "a thread that was dismissed stays");

@@ -1,0 +1,121 @@
+#define _GNU_SOURCE
+#include "mini_measure.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "mini_client.h"
+#include "mini_machine.h"
+
+enum { PORT = 0x59, ROUNDS = 1500, TRIES = 3, KINDS = 6 };
+
+static struct mini_client client;
+
+static const char *const kinds[KINDS] = {
+    "floor: the probe is switched off", "an empty program", "a filter that says no", "one register", "ten registers and 64 bytes", "a step from a cave, probe off",
+};
+
+static struct mini_program make_program(int kind)
+{
+    struct mini_program program = { 0 };
+    switch (kind) {
+    case 2:
+        mini_program_register(&program, 4, -8);
+        mini_program_add(&program, 0x15, 0, 0, 2, 0);        /* if r0 == 0, which it never is, it hands out a record */
+        mini_program_end(&program);
+        mini_program_emit(&program, 8, -8);
+        break;
+    case 3:
+        mini_program_register(&program, 4, -8);
+        mini_program_emit(&program, 8, -8);
+        break;
+    case 4:
+        for (uint32_t i = 0; i < 10; i++)
+            mini_program_register(&program, i, (int16_t)(-144 + (int)i * 8));
+        mini_program_memory(&program, 5, 64, -64);
+        mini_program_emit(&program, 144, -144);
+        break;
+    default:
+        break;
+    }
+    mini_program_end(&program);
+    return program;
+}
+
+static double now_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+/* Takes what comes while the guest works, now and then, as a client does. */
+static double run(uint64_t rounds)
+{
+    double start = now_ns();
+    mini_start(mini_one_site, rounds);
+    while (!mini.vcpus[0].is_done) {
+        vmi_reader_take(&client.reader, UINT64_MAX);
+        usleep(200);
+    }
+    double passed = now_ns() - start;
+    mini_join();
+    return passed / (double)rounds;
+}
+
+static double measure(uint8_t trap, int kind, uint64_t rounds)
+{
+    struct mini_work work = { .sites = 1, .program = { (uint32_t)kind }, .is_off = { kind == 0 || kind == 5 } };
+    struct vmi_site *site = &work.site[0];
+    *site = (struct vmi_site){
+        .address = mini_address(mini_one), .physical = mini_address(mini_one), .trap = trap, .resume = VMI_RESUME_SKIP, .length = 4, .port = PORT,
+    };
+    memcpy(site->original, mini_one, 4);
+    if (kind == 5) {
+        site->resume = VMI_RESUME_STEP;
+        if (trap == VMI_TRAP_PORT) {
+            site->cave = site->cave_physical = MINI_CAVES_AT;
+            site->cave_length = 4;
+            memcpy(site->copy, mini_one, 4);
+            memset(site->cave_original, 0xcc, 4);
+        }
+    }
+    if (mini_client_apply(&client, &work) != 0) {
+        printf("%s\n", client.problem);
+        return -1;
+    }
+    double best = run(rounds);
+    for (int i = 1; i < TRIES; i++) {
+        double next = run(rounds);
+        best = next < best ? next : best;
+    }
+    return best;
+}
+
+int mini_measure(uint64_t scale)
+{
+    static const struct { uint8_t trap; const char *name; } traps[] = { { VMI_TRAP_EXECUTE, "breakpoint" }, { VMI_TRAP_PORT, "port trap" } };
+    mini_make(1);
+    mini_client_open(&client, VMI_DROP, 1 << 24);
+    for (int kind = 0; kind < KINDS; kind++) {
+        struct mini_program program = make_program(kind);
+        if (mini_client_load(&client, &program) != 0) {
+            printf("%s\n", client.problem);
+            return 1;
+        }
+    }
+    printf("best of %d runs of %llu events each, one vCPU\n\n%-36s %14s %14s\n", TRIES, (unsigned long long)(ROUNDS * scale), "", "ns", "ratio");
+    for (int t = 0; t < 2; t++) {
+        double floor = 0;
+        for (int kind = 0; kind < KINDS; kind++) {
+            double ns = measure(traps[t].trap, kind, ROUNDS * scale);
+            floor = kind == 0 ? ns : floor;
+            printf("%-10s %-36s %10.0f %10.2f\n", traps[t].name, kinds[kind], ns, ns / floor);
+        }
+    }
+    int status = mini_client_ask(&client, VMI_END, NULL, 0);
+    mini_client_close(&client);
+    return status != 0;
+}
