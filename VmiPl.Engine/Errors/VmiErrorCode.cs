@@ -59,7 +59,7 @@ public enum VmiErrorCode
     ProbeNotFound,
     /// <summary>A probe session has no such stream.</summary>
     StreamNotFound,
-    /// <summary>The shim, the library in QEMU that runs probes in the vCPU's own thread, can't be had on this machine.</summary>
+    /// <summary>The shim, the library in QEMU that runs probes in the vCPU's own thread, is missing or can't be had on this machine.</summary>
     ShimUnavailable,
     /// <summary>The connection to the shim in QEMU is gone, or it has broken its protocol; the shim has put the guest back by itself.</summary>
     ShimLost,

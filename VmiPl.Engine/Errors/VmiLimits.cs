@@ -62,6 +62,7 @@ public sealed record VmiLimits
 
     /// <summary>Time from the start of a QEMU until its monitor answers; one that has much memory to bring in first needs long.</summary>
     public TimeSpan MaxStartTime { get; init; } = TimeSpan.FromMinutes(2);
+
     /// <summary>Time the shim in QEMU may take for an answer: to put sites in it waits until each vCPU has left the guest.</summary>
     public TimeSpan ShimTimeout { get; init; } = TimeSpan.FromSeconds(5);
 

@@ -3,6 +3,7 @@ using VmiPl.Errors;
 using VmiPl.Interop;
 using VmiPl.Machines;
 using VmiPl.Machines.Processes;
+using VmiPl.Probes.Shim;
 
 namespace VmiPl.Launch;
 

@@ -63,7 +63,7 @@ public static class ErrorTable
         [VmiErrorCode.StreamNotFound] = Entry(VmiErrorCode.StreamNotFound, ErrorCategory.ObjectNotFound,
             "Get-VmiStream lists the streams that can be read. Records of a file output are in that file."),
         [VmiErrorCode.ShimUnavailable] = Entry(VmiErrorCode.ShimUnavailable, ErrorCategory.ResourceUnavailable,
-            "The shim needs KVM and the right to trace QEMU (root or CAP_SYS_PTRACE; one's own processes with kernel.yama.ptrace_scope 0). -Driver GdbStub works without; -Driver Auto takes what there is. native/libvmi-shim.so of the module must be there and readable."),
+            "Check that native/libvmi-shim.so and native/vmi-inject of the module are there. Probes by the shim need KVM and the right to trace QEMU (root or CAP_SYS_PTRACE; one's own processes with kernel.yama.ptrace_scope 0). -Driver GdbStub works without; -Driver Auto takes what there is."),
         [VmiErrorCode.ShimLost] = Entry(VmiErrorCode.ShimLost, ErrorCategory.ConnectionError,
             "The shim in QEMU has put the guest back by itself, or QEMU has ended: Get-VmiMachine shows the machine's state. Start the probes again."),
         [VmiErrorCode.FileFailure] = Entry(VmiErrorCode.FileFailure, ErrorCategory.WriteError,

@@ -53,7 +53,7 @@ public static class ConstructTable
             [new("call", ParameterKind.SystemCall, "That system call only, by number or (an addition of VmiPl) by name. `-` or left out: any.", IsOptional: true)],
             "The registers are those of the calling program at the moment of the call."),
         Event("OnResume", "A vCPU enters the guest again after it left it for the hypervisor's user space.", "OnResume{\n    ReadVMCS(VM_EXIT_REASON)\n}", [],
-            "Through QEMU's gdbstub that can be seen only where the whole machine was paused: then it fires on every vCPU when the machine runs on."),
+            "With the shim that is each time that QEMU lets a vCPU into the guest. Through QEMU's gdbstub it can be seen only where the whole machine was paused: then it fires on every vCPU when the machine runs on."),
         Event("OnExternalRequest", "An operator asks for it from outside.", "OnExternalRequest(1){\n    ProcessList(PID, NAME, PATH, PGDP)\n}",
             [new("id", ParameterKind.Request, "The number by which the operator asks.")]),
         Event("Interrupt", "The guest's handler of an interrupt or exception is entered.", "Interrupt(14){\n    ReadRegister(CR2, #faults)\n}",

@@ -43,6 +43,17 @@ internal sealed class ShimConnection : IDisposable
     /// <c>ShimLost</c> where the connection is gone.</summary>
     public ShimMessage Ask(AbiRequest type, params ReadOnlySpan<byte[]> payload)
     {
+        ShimMessage message = AskAny(type, payload);
+        if (message.Head.Status == 0)
+            return message;
+        string text = ShimProtocol.TextOf(message.Payload);
+        throw new VmiException(VmiErrorCode.TrapRefused, text.Length > 0 ? $"The shim in QEMU refuses: {text}"
+            : string.Create(CultureInfo.InvariantCulture, $"The shim in QEMU refuses ({type}): {Errno.Text(-message.Head.Status)}."));
+    }
+
+    /// <summary>As <see cref="Ask"/>, and gives a refusal, too.</summary>
+    public ShimMessage AskAny(AbiRequest type, params ReadOnlySpan<byte[]> payload)
+    {
         var answer = new TaskCompletionSource<ShimMessage>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_sending)
         {
@@ -69,12 +80,7 @@ internal sealed class ShimConnection : IDisposable
         {
             throw Lost(inner);
         }
-        ShimMessage message = answer.Task.Result;
-        if (message.Head.Status == 0)
-            return message;
-        string text = ShimProtocol.TextOf(message.Payload);
-        throw new VmiException(VmiErrorCode.TrapRefused, text.Length > 0 ? $"The shim in QEMU refuses: {text}"
-            : string.Create(CultureInfo.InvariantCulture, $"The shim in QEMU refuses ({type}): {Errno.Text(-message.Head.Status)}."));
+        return answer.Task.Result;
     }
 
     /// <summary>The files that came with an answer that has come; they are the caller's.</summary>

@@ -29,7 +29,9 @@ internal sealed class ShimDriver : IProbeDriver
     private readonly Lock _lock = new();
     private ShimSession? _session;
     private Thread? _thread;
-    private bool _ended;
+    private readonly object _handledSign = new();
+    private bool _ended, _disposed;
+    private long _handled;
     private VmiException? _problem;
 
     private ShimDriver(LinuxGuest guest, IDriverEvents events, TrapKind kind, PrivilegedWrite kinds, ShimLink link, int? unload)
@@ -80,6 +82,8 @@ internal sealed class ShimDriver : IProbeDriver
     {
         int done = 0;
         Do(session => done = session.Request(request));
+        // What the programs have asked for, a pause, is told before the shim's answer.
+        AwaitNotices(_link.Told);
         return done;
     }
 
@@ -110,6 +114,9 @@ internal sealed class ShimDriver : IProbeDriver
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         try
         {
             Stop();
@@ -145,7 +152,7 @@ internal sealed class ShimDriver : IProbeDriver
             while (!_stop.IsCancellationRequested)
             {
                 if (_link.TryTakeNotice(out ShimMessage notice, Tick, _stop.Token))
-                    Do(session => session.OnNotice(notice));
+                    Handle(notice);
                 else if (_link.End is { } end)
                     throw end;
                 if (Stopwatch.GetElapsedTime(watched) >= Tick && !_stop.IsCancellationRequested)
@@ -166,6 +173,26 @@ internal sealed class ShimDriver : IProbeDriver
         reason = Finish(reason);
         if (reason is not null)
             _events.Ended(reason);
+    }
+
+    private void Handle(ShimMessage notice)
+    {
+        Do(session => session.OnNotice(notice));
+        lock (_handledSign)
+        {
+            _handled++;
+            Monitor.PulseAll(_handledSign);
+        }
+    }
+
+    private void AwaitNotices(long count)
+    {
+        lock (_handledSign)
+        {
+            while (_handled < count && _thread is { IsAlive: true } && Monitor.Wait(_handledSign, Machine.Limits.MonitorTimeout))
+            {
+            }
+        }
     }
 
     /// <summary>Takes everything out and leaves. Gives the reason for an end that nobody asked for.</summary>

@@ -15,8 +15,7 @@ internal static class ShimInjector
     /// <summary>Loads the library into a process. Throws <c>ShimUnavailable</c> with what stands in the way.</summary>
     public static void Load(int processId)
     {
-        string library = ShimProgram.Library ?? throw new VmiException(VmiErrorCode.ShimUnavailable, "The shim's library is not there (native/libvmi-shim.so): install the module whole, or build it (build.sh build).");
-        (int code, string text) = Run("load", Number(processId), library);
+        (int code, string text) = Run("load", Number(processId), ShimLibrary.Find());
         if (code is not (Done or AlreadyLoaded))
             throw new VmiException(VmiErrorCode.ShimUnavailable, $"The shim can't be brought into process {processId}: {text}.", Number(processId));
     }
@@ -37,7 +36,7 @@ internal static class ShimInjector
 
     private static (int Code, string Text) Run(params string[] arguments)
     {
-        string program = ShimProgram.Injector ?? throw new VmiException(VmiErrorCode.ShimUnavailable, "The injector is not there (native/vmi-inject): install the module whole, or build it (build.sh build).");
+        string program = Program();
         // With files of its own from the start, .NET leaves the terminal's settings alone.
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
         try
@@ -53,6 +52,16 @@ internal static class ShimInjector
         {
             throw new VmiException(VmiErrorCode.ShimUnavailable, $"The injector '{program}' does not do its work: {e.Message}", program, e);
         }
+    }
+
+    /// <summary>Its file: <c>native/vmi-inject</c> beside the Engine's assembly, or, as in the module, beside the folder that holds it.</summary>
+    private static string Program()
+    {
+        // Not the application's folder: that is PowerShell's.
+        string engine = Path.GetDirectoryName(typeof(ShimInjector).Assembly.Location) ?? "";
+        string beside = Path.Combine(engine, "native", "vmi-inject"), above = Path.GetFullPath(Path.Combine(engine, "..", "native", "vmi-inject"));
+        return File.Exists(beside) ? beside : File.Exists(above) ? above
+            : throw new VmiException(VmiErrorCode.ShimUnavailable, $"The injector '{above}' is not there: install the module whole, or build it (build.sh build).", above);
     }
 
     private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);

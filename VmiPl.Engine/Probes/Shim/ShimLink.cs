@@ -12,6 +12,7 @@ internal sealed class ShimLink : IDisposable
 {
     private readonly BlockingCollection<ShimMessage> _notices;
     private volatile VmiException? _end;
+    private long _told;
 
     private ShimLink(Socket socket, VmiLimits limits)
     {
@@ -30,6 +31,9 @@ internal sealed class ShimLink : IDisposable
 
     /// <summary>Why the conversation has ended by itself, or null.</summary>
     public VmiException? End => _end;
+
+    /// <summary>How many notices have come.</summary>
+    public long Told => Interlocked.Read(ref _told);
 
     /// <summary>Says hello over a socket, which it takes over. Throws <c>ShimUnavailable</c> where the shim cannot be used.</summary>
     public static ShimLink Open(VmiMachine machine, Socket socket, AbiPolicy policy, TimeSpan hold)
@@ -119,6 +123,7 @@ internal sealed class ShimLink : IDisposable
     {
         if (!_notices.TryAdd(notice))
             throw ShimProtocol.Broken("more notices than there are vCPUs for");
+        Interlocked.Increment(ref _told);
     }
 
     private void Ended(VmiException reason)

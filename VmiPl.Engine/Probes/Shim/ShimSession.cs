@@ -19,6 +19,7 @@ namespace VmiPl.Probes.Shim;
 internal sealed class ShimSession : IDisposable
 {
     private const string ModuleProblem = "A module that was just loaded cannot be watched";
+    private const int MaxLooks = 10, Stale = 116;   // ESTALE
     private const ulong ControlFlowEnforcement = 1 << 23;   // CR4.CET
 
     // 0xE5 and its neighbours belong to no device of a PC; 0x80, 0xE9, 0xED and 0xF4 do.
@@ -215,7 +216,18 @@ internal sealed class ShimSession : IDisposable
         return new SiteConditions(port, _link.Welcome.Abilities.HasFlag(AbiAbility.CanBlockIrq), hasLandingPads);
     }
 
-    private void SendMemory() => Shim.Ask(AbiRequest.Memory, ShimRequests.Memory(MemoryTree.Read(Machine.GetMonitor().HumanCommand, withHost: true)));
+    /// <summary>Tells where the guest's memory lies. QEMU may change it while it is looked at: then it is looked at again.</summary>
+    private void SendMemory()
+    {
+        for (int tries = 0; tries < MaxLooks; tries++)
+        {
+            Shim.Ask(AbiRequest.Memory);
+            byte[] ranges = ShimRequests.Memory(MemoryTree.Read(Machine.GetMonitor().HumanCommand, withHost: true));
+            if (Shim.AskAny(AbiRequest.Memory, ranges).Head.Status != -Stale)
+                return;
+        }
+        throw new VmiException(VmiErrorCode.ShimUnavailable, $"The memory of '{Machine.Name}' changes all the time: try again when it has come up.", Machine.Name);
+    }
 
     private void Load(ShimProbe probe, ImmutableArray<CompiledBody> bodies)
     {
@@ -268,7 +280,12 @@ internal sealed class ShimSession : IDisposable
         {
             _events.Notice($"The machine could not be paused: {e.Message}", isError: true, (int)pause.Probe);
         }
+        Continue(pause.Vcpu, pause.Number, 0);
     }
+
+    private void Continue(uint vcpu, uint number, AbiAnswer answer) =>
+        // A refusal says that it was held for too long and has gone on by itself, which is told apart.
+        Shim.AskAny(AbiRequest.Continue, ShimProtocol.Bytes(new AbiContinue { Vcpu = vcpu, Number = number, Answer = answer }));
 
     /// <summary>A vCPU is held at a site for us: a module comes or goes, or memory was touched in a way that has to be found out.</summary>
     private void OnCall(AbiCall call)
@@ -289,14 +306,7 @@ internal sealed class ShimSession : IDisposable
         }
         if (_modulesChanged)
             FollowModules();
-        try
-        {
-            Shim.Ask(AbiRequest.Continue, ShimProtocol.Bytes(new AbiContinue { Vcpu = call.Vcpu, Answer = answer }));
-        }
-        catch (VmiException e) when (e.Code == VmiErrorCode.TrapRefused)
-        {
-            // It was held for too long, and has gone on by itself, which is told apart.
-        }
+        Continue(call.Vcpu, call.Number, answer);
     }
 
     private void FollowModules()

@@ -3,6 +3,7 @@ using System.Globalization;
 using VmiPl.Errors;
 using VmiPl.Interop;
 using VmiPl.Launch;
+using VmiPl.Probes.Shim;
 using VmiPl.Machines;
 using VmiPl.Machines.Processes;
 using VmiPl.Tests.Machines;

@@ -23,6 +23,10 @@ internal enum AbiTrap : byte { Execute = 0, Write = 1, Access = 2, Port = 3, Int
 /// <summary>How the trapped instruction is executed: <c>enum vmi_resume</c>.</summary>
 internal enum AbiResume : byte { Skip = 0, Flag = 1, Step = 2, Push = 3, Move = 4, Load = 5, None = 6 }
 
+/// <summary><c>enum vmi_site_flag</c>.</summary>
+[Flags]
+internal enum AbiSiteFlag : uint { MayFault = 1 }
+
 /// <summary><c>enum vmi_use_flag</c>.</summary>
 [Flags]
 internal enum AbiUseFlag : uint { After = 1, Call = 2, Msr = 4, Writes = 8, Reads = 16 }

@@ -114,7 +114,7 @@ internal struct AbiSite
     public AbiResume Resume;
     public byte Source, Target, Width, Port, CaveLength;
     public int Displacement, Shown;
-    public uint Unused;
+    public AbiSiteFlag Flags;
     public AbiBytes Original, Copy, CaveOriginal;
 }
 
@@ -142,7 +142,7 @@ internal struct AbiRun
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 internal struct AbiPause
 {
-    public uint Vcpu, Probe;
+    public uint Vcpu, Probe, Number, Unused;
 }
 
 /// <summary>The sixteen general registers by the architecture's numbers.</summary>
@@ -156,7 +156,7 @@ internal struct AbiRegisters
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 internal struct AbiCall
 {
-    public uint Vcpu, Site;
+    public uint Vcpu, Site, Number, Unused;
     public AbiRegisters Registers;
     public ulong Rip, Rflags, Cr0, Cr3, Cr4, Efer, FsBase, GsBase;
 }
@@ -167,6 +167,7 @@ internal struct AbiContinue
 {
     public uint Vcpu;
     public AbiAnswer Answer;
+    public uint Number, Unused;
 }
 
 /// <summary><c>struct vmi_ring</c>.</summary>

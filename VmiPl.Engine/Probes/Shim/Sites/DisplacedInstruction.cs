@@ -37,6 +37,22 @@ internal readonly record struct DisplacedInstruction(AbiResume Resume, byte Sour
         return copy;
     }
 
+    /// <summary>Whether an instruction may raise a page fault or a general protection fault in a kernel that does nothing wrong: what touches memory other than the
+    /// stack, model specific registers, and loads of segments.</summary>
+    public static bool MayFault(CodeInstruction instruction)
+    {
+        if (instruction.IsImmediateMsr)
+            return true;
+        Instruction decoded = instruction.Decoded;
+        if (decoded.Mnemonic is Mnemonic.Lidt or Mnemonic.Lgdt or Mnemonic.Lea)
+            return false;
+        if (decoded.Mnemonic is Mnemonic.Wrmsr or Mnemonic.Wrmsrns or Mnemonic.Wrmsrlist or Mnemonic.Rdmsr or Mnemonic.Rdmsrlist or Mnemonic.Rdpmc or Mnemonic.Xsetbv or Mnemonic.Ltr or Mnemonic.Lldt)
+            return true;
+        bool loadsSegment = decoded.Op0Kind == OpKind.Register && decoded.Op0Register.IsSegmentRegister();
+        bool hasMemory = Enumerable.Range(0, decoded.OpCount).Any(i => decoded.GetOpKind(i) is OpKind.Memory or (>= OpKind.MemorySegSI and <= OpKind.MemoryESRDI));
+        return loadsSegment || hasMemory;
+    }
+
     private static DisplacedInstruction? Simple(in Instruction instruction, CodeMode mode)
     {
         bool is64Bit = mode == CodeMode.Bits64;

@@ -11,12 +11,16 @@ namespace VmiPl.Probes.Shim.Sites;
 /// thread.</summary>
 internal sealed class ShimSites
 {
+    private const int FaultRegisters = 2;
+
     private readonly GuestCode _code;
     private readonly CaveFinder _caves;
     private readonly SiteChooser _chooser;
     private readonly TrapKind _kind;
     private SitePlan _placed = SitePlan.Empty;
     private uint _nextId;
+    // That sites may take.
+    private int _registers = AbiNumbers.DebugRegisters;
 
     /// <summary>Makes it for a guest without sites.</summary>
     public ShimSites(GuestCode code, SiteConditions conditions, TrapKind kind)
@@ -39,28 +43,17 @@ internal sealed class ShimSites
     public SitePlan Plan(IReadOnlyCollection<TrapUse> wanted, bool modulesToo)
     {
         _code.Refresh(_placed.Changes(), modulesToo);
-        var attempt = new Dictionary<SiteKey, SitePlace>();
         TrapUse[] probes = [.. wanted.Where(use => use.Own is null)], own = [.. wanted.Where(use => use.Own is not null)];
-        try
-        {
-            Add(probes, attempt);
-        }
-        catch
-        {
-            Drop(attempt.Values);
-            throw;
-        }
-        var before = new Dictionary<SiteKey, SitePlace>(attempt);
         bool hasOwn = true;
+        Dictionary<SiteKey, SitePlace> attempt;
         try
         {
-            Add(own, attempt);
+            attempt = Attempt([probes, own]);
         }
-        catch (VmiException e) when (e.Code == VmiErrorCode.TrapRefused)
+        catch (VmiException e) when (e.Code == VmiErrorCode.TrapRefused && own.Length > 0)
         {
             hasOwn = false;
-            Drop(attempt.Values.Except(before.Values));
-            attempt = before;
+            attempt = Attempt([probes]);
         }
         ILookup<SiteKey, TrapUse> uses = (hasOwn ? probes.Concat(own) : probes).ToLookup(use => SiteKey.Of(use.Trap));
         SitePlace[] places = [.. attempt.Values.Select(place => Finish(place, uses[place.Key]))];
@@ -77,6 +70,30 @@ internal sealed class ShimSites
 
     /// <summary>The guest has the sites that it had.</summary>
     public void Discard(SitePlan plan) => Drop(plan.Places);
+
+    /// <summary>Places for uses, those of each group before those of the next. With all registers first; a copy that may fault needs two that no site has.</summary>
+    private Dictionary<SiteKey, SitePlace> Attempt(IReadOnlyList<TrapUse[]> groups)
+    {
+        _registers = AbiNumbers.DebugRegisters;
+        while (true)
+        {
+            var attempt = new Dictionary<SiteKey, SitePlace>();
+            try
+            {
+                foreach (TrapUse[] group in groups)
+                    Add(group, attempt);
+            }
+            catch
+            {
+                Drop(attempt.Values);
+                throw;
+            }
+            if (FreeRegisters(attempt) + AbiNumbers.DebugRegisters - _registers >= FaultRegisters || !attempt.Values.Any(place => place.Site.Flags.HasFlag(AbiSiteFlag.MayFault)))
+                return attempt;
+            Drop(attempt.Values);
+            _registers = AbiNumbers.DebugRegisters - FaultRegisters;
+        }
+    }
 
     private void Add(IReadOnlyCollection<TrapUse> uses, Dictionary<SiteKey, SitePlace> attempt)
     {
@@ -183,7 +200,7 @@ internal sealed class ShimSites
 
     private static bool IsAfter(Trap trap) => trap is ExecuteTrap { Write.Kind: PrivilegedWrite.Idtr or PrivilegedWrite.Gdtr };
 
-    private static int FreeRegisters(Dictionary<SiteKey, SitePlace> attempt) => AbiNumbers.DebugRegisters - attempt.Values.Count(place => place.TakesRegister);
+    private int FreeRegisters(Dictionary<SiteKey, SitePlace> attempt) => _registers - attempt.Values.Count(place => place.TakesRegister);
 
     /// <summary>Gives back the room of places that are not in the guest.</summary>
     private void Drop(IEnumerable<SitePlace> places)
@@ -195,6 +212,8 @@ internal sealed class ShimSites
         }
     }
 
-    private static VmiException NoRegister(NamedAddress place) =>
-        new(VmiErrorCode.TrapRefused, $"No debug register is left for {place}: the CPU has {AbiNumbers.DebugRegisters}, each for an instruction or for up to 8 bytes.", place.ToString());
+    private VmiException NoRegister(NamedAddress place) => new(
+        VmiErrorCode.TrapRefused,
+        $"No debug register is left for {place}: the CPU has {AbiNumbers.DebugRegisters}, each for an instruction or for up to 8 bytes{(_registers == AbiNumbers.DebugRegisters ? "" : $", and {FaultRegisters} are needed to step over instructions that may fault")}.",
+        place.ToString());
 }

@@ -39,8 +39,10 @@ internal sealed class SiteChooser(GuestCode code, CaveFinder caves, SiteConditio
             Source = way.Source, Target = way.Target, Width = way.Width, Displacement = way.Displacement,
             Port = trap == AbiTrap.Port ? conditions.Port : (byte)0, Shown = (int)(long)(place.Address - instruction.Address), Original = AbiBytes.Of(instruction.Bytes),
         };
-        if (way.Resume == AbiResume.Step)
+        if (way.Resume is AbiResume.Step or AbiResume.Push or AbiResume.Load)
             AddCave(place, instruction, ref site);
+        if (way.Resume == AbiResume.Step && DisplacedInstruction.MayFault(instruction))
+            site.Flags = AbiSiteFlag.MayFault;
         return site;
     }
 

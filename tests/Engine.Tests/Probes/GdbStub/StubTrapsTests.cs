@@ -214,4 +214,15 @@ public sealed class StubTrapsTests : IDisposable
     private StubTraps Traps(bool isKvm = true, TrapKind kind = TrapKind.Auto) => new(_machine.Connection, isKvm, kind);
 
     private void LeaveDebugRegisters(int count) => _machine.Refuses = trap => trap[0] != '0' && _machine.Traps.Count(each => each[0] != '0') >= count;
+
+    [Fact]
+    public void A_port_traps_no_instruction_here_and_memory_is_watched_all_the_same()
+    {
+        using var machine = new ScriptedMachine();
+        var traps = new StubTraps(machine.Connection, isKvm: true, TrapKind.Port);
+        traps.Become([ScriptedMachine.Watch(0x2000, 8)]);
+        VmiException refused = Assert.Throws<VmiException>(() => traps.Become([ScriptedMachine.Execute(0x1000)]));
+        Assert.Equal(VmiErrorCode.TrapRefused, refused.Code);
+        Assert.Contains("port", refused.Message, StringComparison.Ordinal);
+    }
 }

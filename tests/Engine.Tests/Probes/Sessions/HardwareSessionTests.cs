@@ -111,7 +111,7 @@ public sealed class HardwareSessionTests
     }
 
     /// <summary>Holds that two arguments of each call were recorded, in each process's order.</summary>
-    private static void AssertSeeks(int total, List<VmiRecord> records)
+    internal static void AssertSeeks(int total, List<VmiRecord> records)
     {
         ulong[][] seeks = [.. records.Cast<RegisterRecord>().Select(record => record.Value).Chunk(2)];
         for (int process = 0; process < SyscallWorkload.Processes; process++)

@@ -34,7 +34,8 @@ public sealed class ShimAbiTests
     {
         foreach ((string name, List<(string Name, ulong Value)> members) in Header.Enums.Where(declared => declared.Name.Length > 0))
         {
-            string common = members[0].Name;
+            // One alone has nothing in common with others.
+            string common = members.Count > 1 ? members[0].Name : name.Replace("_flag", "", StringComparison.Ordinal).ToUpperInvariant() + "_";
             while (!common.EndsWith('_') || !members.All(member => member.Name.StartsWith(common, StringComparison.Ordinal)))
                 common = common[..^1];
             Type type = TypeOf(name);

@@ -344,6 +344,37 @@ public sealed class ShimSitesTests
         Assert.Equal((AbiResume.Move, 4), (Place(plan, move).Site.Resume, Place(plan, move).Site.Width));
     }
 
+    [Fact]
+    public void Two_registers_are_left_for_copies_that_may_fault()
+    {
+        // wrmsr may fault, mov cr3 does not.
+        ulong msr = Function("msr", 0x0f, 0x30), cr3 = Function("cr3", 0x0f, 0x22, 0xd8);
+        ulong[] pushes = [.. Enumerable.Range(0, 3).Select(i => Function($"push{i}", 0x55))];
+        ulong[] plain = [.. Enumerable.Range(0, 2).Select(i => Function($"plain{i}", Xor))];
+        Assert.Equal(4, Commit(Sites(TrapKind.Auto), [.. plain, cr3, .. pushes[..2]]).Places.Count(place => place.TakesRegister));
+        SitePlan plan = Commit(Sites(TrapKind.Auto), [.. plain, msr, .. pushes[..2]]);
+        Assert.Equal(2, plan.Places.Count(place => place.TakesRegister));
+        Assert.Equal((AbiTrap.Port, AbiSiteFlag.MayFault), (Place(plan, msr).Site.Trap, Place(plan, msr).Site.Flags));
+        Assert.Contains("two are needed", Refusal(Sites(TrapKind.Auto), [.. ((ulong[])[.. plain, msr, .. pushes]).Select(place => Use(Trap(place)))]).Replace("2 are", "two are", StringComparison.Ordinal), StringComparison.Ordinal);
+        // Where nothing is copied, all four serve.
+        Assert.Equal(4, Commit(Sites(TrapKind.Auto), [msr, .. pushes]).Places.Count(place => place.TakesRegister));
+    }
+
+    [Theory]
+    [InlineData("0f30", true)]
+    [InlineData("488b0510200000", true)]
+    [InlineData("8ee8", true)]
+    [InlineData("0f22d8", false)]
+    [InlineData("6aff", false)]
+    [InlineData("0f011d00100000", false)]
+    [InlineData("488d4708", false)]
+    public void What_may_fault_is_known(string hex, bool expected)
+    {
+        ulong place = Function("place", Convert.FromHexString(hex));
+        _text.Symbol("end", _text.Image + (ulong)_next);
+        Assert.Equal(expected, DisplacedInstruction.MayFault(new GuestCode(_text.Open()).Prove(place)!));
+    }
+
     private static string Decode(byte[] code, ulong at)
     {
         Decoder decoder = Decoder.Create(64, new ByteArrayCodeReader(code));

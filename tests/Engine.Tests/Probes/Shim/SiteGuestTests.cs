@@ -19,6 +19,8 @@ namespace VmiPl.Tests.Probes.Shim;
 /// <summary>The places of real kernels that probes need, and how each would be trapped.</summary>
 public sealed class SiteGuestTests
 {
+    private static readonly string[] Known = ["has one byte", "begins a loop", "elsewhere", "may change it itself", "flag by which"];
+
     public static TheoryData<string> Kernels => ["6.1-amd64", "6.12-amd64"];
 
     [Theory]
@@ -33,7 +35,8 @@ public sealed class SiteGuestTests
         ShimSites sites = Sites(guest, TrapKind.Port);
         SitePlan plan = sites.Plan(uses, modulesToo: false);
         Assert.Equal(uses.Length, plan.Places.Length);
-        Assert.All(plan.Places, place => AssertWhole(guest, place));
+        var code = new GuestCode(guest);
+        Assert.All(plan.Places, place => AssertWhole(guest, code, place));
         Assert.Equal(plan.Places.Count(place => place.Site.Cave != 0), plan.Places.Select(place => place.Site.Cave).Where(cave => cave != 0).Distinct().Count());
         TestContext.Current.TestOutputHelper?.WriteLine($"{name}: {uses.Length} places, {plan.Places.Count(place => place.Site.Cave != 0)} copies");
     }
@@ -51,10 +54,13 @@ public sealed class SiteGuestTests
         NamedAddress[] handlers =
         [
             .. InterruptGates.Read(guest.OpenKernelSpace(), registers.IdtBase, registers.IdtLimit).Select(gate => gate.Handler).Where(handler => handler != 0).Distinct()
-                .Select(handler => new NamedAddress(handler, guest.Profile.Symbols.FindNearest(new GuestVirtualAddress(handler))?.Name)),
+                .Select(handler => new NamedAddress(handler, guest.Profile.Symbols.FindNearest(new GuestVirtualAddress(handler))?.Name))
+                // Gates that the boot has left behind: their code was given away with the rest of it.
+                .Where(handler => handler.Name != "early_idt_handler_array"),
         ];
         Assert.True(syscalls.Length > 300 && handlers.Length > 200);
-        ShimSites ports = Sites(guest, TrapKind.Port), automatic = Sites(guest, TrapKind.Auto), software = Sites(guest, TrapKind.Software);
+        ShimSites ports = Sites(guest, TrapKind.Port), automatic = Sites(guest, TrapKind.Auto);
+        var code = new GuestCode(guest);
         foreach ((string kind, NamedAddress[] places) in new[] { ("system calls", syscalls), ("handlers", handlers), ("exit", [new NamedAddress(exit.Value, "do_exit")]) })
         {
             var reasons = new Dictionary<string, int>();
@@ -64,12 +70,12 @@ public sealed class SiteGuestTests
                 Assert.Single(Take(automatic, place).Places);
                 try
                 {
-                    AssertWhole(guest, Assert.Single(Take(ports, place).Places));
+                    AssertWhole(guest, code, Assert.Single(Take(ports, place).Places));
                     count++;
                 }
                 catch (VmiException e) when (e.Code == VmiErrorCode.TrapRefused)
                 {
-                    string reason = new[] { "has one byte", "begins a loop", "elsewhere", "may change it itself", "flag by which" }.FirstOrDefault(known => e.Message.Contains(known, StringComparison.Ordinal)) ?? e.Message;
+                    string reason = Known.FirstOrDefault(known => e.Message.Contains(known, StringComparison.Ordinal)) ?? e.Message;
                     reasons[reason] = reasons.GetValueOrDefault(reason) + 1;
                 }
             }
@@ -92,13 +98,14 @@ public sealed class SiteGuestTests
     private static ShimSites Sites(LinuxGuest guest, TrapKind kind) => new(new GuestCode(guest), new SiteConditions(0xe5, CanStep: true, HasLandingPads: false), kind);
 
     /// <summary>What the shim is told is so in the guest: bytes, physical addresses, and a copy that is the same instruction.</summary>
-    private static void AssertWhole(LinuxGuest guest, SitePlace place)
+    private static void AssertWhole(LinuxGuest guest, GuestCode code, SitePlace place)
     {
         AbiSite site = place.Site;
         AssertBytes(guest, site.Address, site.Physical, site.Original.First(site.Length));
         Assert.Equal(place.Key.Address, site.Address + (ulong)(long)site.Shown);
-        if (site.Resume != AbiResume.Step)
+        if (site.Resume is not (AbiResume.Step or AbiResume.Push or AbiResume.Load))
             return;
+        Assert.Equal(code.IsEntry(site.Address), code.IsEntry(site.Cave));
         AssertBytes(guest, site.Cave, site.CavePhysical, site.CaveOriginal.First(site.CaveLength));
         Assert.Equal(Decode(site.Original.First(site.Length), site.Address), Decode(site.Copy.First(site.CaveLength), site.Cave));
         Decoder decoder = Decoder.Create(64, new ByteArrayCodeReader(site.CaveOriginal.First(site.CaveLength)));

@@ -1,9 +1,9 @@
 using VmiPl.Errors;
 using VmiPl.Interop;
 
-namespace VmiPl.Launch;
+namespace VmiPl.Probes.Shim;
 
-/// <summary>The shim, which QEMU is started with: <c>native/libvmi-shim.so</c> beside the Engine's assembly, or, as in the module, beside the
+/// <summary>The shim, which QEMU is started with or which is brought into one that runs: <c>native/libvmi-shim.so</c> beside the Engine's assembly, or, as in the module, beside the
 /// folder that holds it. Once it is loaded it takes itself out of <c>LD_PRELOAD</c>, so that no program that QEMU starts inherits it.</summary>
 internal static class ShimLibrary
 {

@@ -1,0 +1,65 @@
+using VmiPl.Errors;
+using VmiPl.Probes;
+using VmiPl.Streams;
+using VmiPl.TestGuests;
+using VmiPl.Tests.Guests;
+
+namespace VmiPl.Tests.Probes.Sessions;
+
+/// <summary>Probes that run inside QEMU. In the KVM lab; elsewhere guests are TCG's, and the shim says so.</summary>
+[Collection(nameof(SessionGuests))]
+[Trait(LabSet.Trait, LabSet.Probes)]
+public sealed class ShimSessionTests
+{
+    private const string Exits = "ExecuteAt(do_exit){ ReadRegister(RIP, #exit) }";
+
+    private static readonly SessionOptions Shim = ProbeRun.Options() with { Driver = SessionDriver.Shim, TrapKind = TrapKind.Auto };
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(TrapKind.Auto, 1)]
+    [InlineData(TrapKind.Auto, 2)]
+    [InlineData(TrapKind.Port, 1)]
+    [InlineData(TrapKind.Port, 2)]
+    public async Task Events_are_seen_exactly_however_they_are_trapped(TrapKind kind, int vcpus)
+    {
+        const int Total = 200, Processes = 20;
+        using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, vcpus);
+        if (!KvmLab.IsInside)
+        {
+            VmiException refused = Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, Exits, Shim));
+            Assert.Equal(VmiErrorCode.ShimUnavailable, refused.Code);
+            Assert.Contains("tcg", refused.Message, StringComparison.Ordinal);
+            return;
+        }
+        using ProbeRun run = ProbeRun.Start(loan.Guest, "Syscall(lseek){ ReadRegister(RDI, #lseek) ReadRegister(RSI, #lseek) }\n" + Exits, Shim with { TrapKind = kind });
+        Assert.Equal("Shim", run.Session.Driver);
+        Assert.All(run.Session.Probes.SelectMany(probe => probe.Places), place => Assert.Contains(kind == TrapKind.Port ? ", port trap" : ", debug register", place, StringComparison.Ordinal));
+        await loan.Guest.CommandAsync($"calls {Total}", Cancel);
+        await loan.Guest.CommandAsync($"spawn {Processes}", Cancel);
+        List<VmiRecord> exits = run.Stop("exit");
+        Assert.Equal(4 + Processes, exits.Count);
+        Assert.True(run.Guest.Profile.TryGetSymbol("do_exit", out var address));
+        Assert.All(exits, record => Assert.Equal(address.Value, ((RegisterRecord)record).Value));
+        HardwareSessionTests.AssertSeeks(Total, run.Drain("lseek"));
+        Assert.Empty(run.Drain("default"));
+    }
+
+    [Fact]
+    public async Task Every_write_to_CR3_is_seen_and_the_guest_is_as_it_was()
+    {
+        using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_1.Name, 1);
+        if (!KvmLab.IsInside)
+        {
+            Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, Exits, Shim));
+            return;
+        }
+        using ProbeRun run = ProbeRun.Start(loan.Guest, "CRWrite(3){ ReadRegister(CR3, #cr3) }\nSyscall(-){ }", Shim);
+        await loan.Guest.CommandAsync("switches 200", Cancel);
+        List<VmiRecord> writes = run.Stop("cr3");
+        Assert.True(writes.Count >= 200, $"{writes.Count}");
+        await loan.Guest.CommandAsync("spawn 50", Cancel);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{writes.Count} writes; {run.Status(0)}");
+    }
+}
