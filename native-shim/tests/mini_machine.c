@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 struct mini_machine mini;
@@ -162,7 +163,13 @@ static void run_until_halted(void)
             exit(2);
         }
     }
-    mine->is_done = true;
+}
+
+static double now_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
 static void *run_vcpu(void *argument)
@@ -171,7 +178,10 @@ static void *run_vcpu(void *argument)
     for (;;) {
         if (sem_wait(&mine->may_run) != 0)
             continue;                    /* a kick */
+        double start = now_ns();
         run_until_halted();
+        mine->ns = now_ns() - start;
+        mine->is_done = true;
         sem_post(&mine->has_ended);
     }
     return NULL;

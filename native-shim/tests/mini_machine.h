@@ -26,6 +26,7 @@ struct mini_vcpu {
     _Atomic bool stays_out;
     _Atomic uint64_t debug_exits, port_exits;   /* exits that came as far as QEMU */
     struct kvm_debug_exit_arch last_debug;
+    double ns;                           /* that the last piece of work took */
 };
 
 struct mini_machine {
