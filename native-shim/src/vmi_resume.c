@@ -91,7 +91,7 @@ static void watch_faults(struct vmi_vcpu *vcpu)
 /* KVM steps from where RIP is when it is told to (kvm_arch_vcpu_ioctl_set_guest_debug): registers first. */
 static void begin_step(struct vmi_vcpu *vcpu, const struct vmi_site *site)
 {
-    vcpu->step = (struct vmi_step){ .active = true, .site = *site, .before = *vcpu->regs };
+    vcpu->step = (struct vmi_step){ .active = true, .is_fresh = true, .site = *site, .before = *vcpu->regs };
     if (site->flags & VMI_SITE_MAY_FAULT)
         watch_faults(vcpu);
     if (site->cave != 0)
@@ -114,6 +114,16 @@ static void end_step(struct vmi_vcpu *vcpu)
         return;
     vcpu->regs->rflags |= INTERRUPT_FLAG;
     vmi_registers_changed(vcpu);
+}
+
+/* KVM completes a port's exit at the next run, by moving RIP where it stands at the trap still (complete_fast_pio_out): it does so here, before
+ * RIP is put there. QEMU's handler writes 1 to say that it wants the vCPU: one that comes meanwhile is not lost. */
+static void complete_exit(struct vmi_vcpu *vcpu)
+{
+    uint8_t none = 0, ours = 2;
+    __atomic_compare_exchange_n(&vcpu->run->immediate_exit, &none, ours, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    vmi_system_ioctl(vcpu->fd, KVM_RUN, 0);
+    __atomic_compare_exchange_n(&vcpu->run->immediate_exit, &ours, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 /* The vCPU stands before the site again, as it did; the site's event is not to be seen once more. */
@@ -188,6 +198,8 @@ void vmi_resume_undo_step(struct vmi_vcpu *vcpu)
     const struct vmi_site *site = &vcpu->step.site;
     if (!vcpu->step.active)
         return;
+    if (vcpu->step.is_fresh)
+        complete_exit(vcpu);
     bool is_known = vmi_registers_load(vcpu);
     end_step(vcpu);
     if (!is_known)
@@ -218,9 +230,7 @@ void vmi_resume(struct vmi_vcpu *vcpu, const struct vmi_site *site, bool sees_af
 void vmi_resume_in_place(struct vmi_vcpu *vcpu)
 {
     struct kvm_regs regs = *vcpu->regs;
-    /* A port's exit is completed by KVM at the next run, by moving RIP where it stands at the trap still (complete_fast_pio_out). */
-    vcpu->run->immediate_exit = 1;   /* and stays so: QEMU looks after it, which may have set it just now */
-    vmi_system_ioctl(vcpu->fd, KVM_RUN, 0);
+    complete_exit(vcpu);
     vcpu->own_regs = regs;
     vcpu->regs = &vcpu->own_regs;
     vmi_registers_store(vcpu);

@@ -188,6 +188,7 @@ static bool run_once(struct vmi_vcpu *vcpu, unsigned long argument, bool comes_f
     if (comes_from_qemu && vmi_world.tables && vmi_world.tables->has_resume)
         on_resume(vcpu);
     *result = vmi_system_ioctl(vcpu->fd, KVM_RUN, argument);
+    vcpu->step.is_fresh = false;
     if (*result == 0 && vmi_world.tables && is_ours(vcpu))
         return true;
     vmi_registers_settle(vcpu);

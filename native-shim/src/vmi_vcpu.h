@@ -28,6 +28,7 @@ enum { VMI_GUARDS = 2 };
 /* An instruction that is being executed by a single step. */
 struct vmi_step {
     bool active;
+    bool is_fresh;            /* KVM has not run since the exit that led to it, and has that to complete yet */
     bool is_with_qemu;        /* it has led to an exit that QEMU deals with: it is half done */
     bool had_interrupts;      /* RFLAGS.IF was set, and is to be set again */
     uint32_t guard_count;
