@@ -42,12 +42,11 @@ static void connect_to_shim(struct mini_client *client)
         mini_die("the shim's socket");
 }
 
-static void send_message(struct mini_client *client, uint32_t type, const void *payload, size_t size)
+static bool send_message(struct mini_client *client, uint32_t type, const void *payload, size_t size)
 {
     struct vmi_message head = { (uint32_t)(sizeof head + size), type, ++client->sequence, 0 };
-    if (send(client->socket, &head, sizeof head, MSG_NOSIGNAL) != sizeof head
-        || (size > 0 && send(client->socket, payload, size, MSG_NOSIGNAL) != (ssize_t)size))
-        mini_die("a request");
+    return send(client->socket, &head, sizeof head, MSG_NOSIGNAL) == sizeof head
+        && (size == 0 || send(client->socket, payload, size, MSG_NOSIGNAL) == (ssize_t)size);
 }
 
 static void receive(struct mini_client *client, void *bytes, size_t size)
@@ -89,7 +88,8 @@ static void take_message(struct mini_client *client)
 
 int mini_client_ask(struct mini_client *client, uint32_t type, const void *payload, size_t size)
 {
-    send_message(client, type, payload, size);
+    if (!send_message(client, type, payload, size))
+        mini_die("a request");
     uint32_t at = client->sequence % 16;
     client->answers[at].is_there = false;
     while (!client->answers[at].is_there)
@@ -131,7 +131,7 @@ void mini_client_open(struct mini_client *client, uint32_t policy, uint32_t ring
     memset(client, 0, sizeof *client);
     for (bool is_in = false; !is_in;) {
         connect_to_shim(client);
-        send_message(client, VMI_HELLO, &hello, sizeof hello);
+        send_message(client, VMI_HELLO, &hello, sizeof hello);   /* may come too late, and is refused all the same */
         is_in = receive_welcome(client);
         if (!is_in)
             close(client->socket);

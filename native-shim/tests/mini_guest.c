@@ -253,6 +253,10 @@ static void afterwards(void)
 static uint32_t answer_read(struct mini_client *at, const struct vmi_call *call)
 {
     (void)at;
+    bool is_known = call->rip == mini_address(mini_watch_read) || call->rip == mini_address(mini_watch_write);
+    if (!is_known)
+        printf("  a call at 0x%llx\n", (unsigned long long)call->rip);
+    expect(is_known, "a call does not stand behind an access");
     return call->rip == mini_address(mini_watch_read) ? VMI_ANSWER_YES | VMI_ANSWER_ALWAYS : VMI_ANSWER_ALWAYS;
 }
 
@@ -275,6 +279,8 @@ static void watchpoints(void)
     expect(mini.count > 1 || errors == 0, "memory is other than it was written");
     expect_restored();
     expect_counts(&work, rounds * 2);
+    if (client.calls < 2 || client.calls > 4)
+        printf("  %llu calls, %llu held\n", (unsigned long long)client.calls, (unsigned long long)client.held);
     expect(client.calls >= 2 && client.calls <= 4, "an instruction is asked about again and again");
 }
 
