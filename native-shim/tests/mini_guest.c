@@ -260,7 +260,8 @@ static uint32_t answer_read(struct mini_client *at, const struct vmi_call *call)
     return call->rip == mini_address(mini_watch_read) ? VMI_ANSWER_YES | VMI_ANSWER_ALWAYS : VMI_ANSWER_ALWAYS;
 }
 
-static void watchpoints(void)
+/* Of memory that is written and read in turn: `both` with a register for writes beside the one for reads. */
+static void watch(bool both)
 {
     uint64_t rounds = 500 * scale;
     begin(2, VMI_BLOCK, 1 << 20);
@@ -268,10 +269,11 @@ static void watchpoints(void)
     client.answer = answer_read;
     struct mini_work work = { 0 };
     struct vmi_site site = { .address = MINI_WATCHED_AT, .trap = VMI_TRAP_WRITE, .length = 8, .resume = VMI_RESUME_NONE };
-    add_site(&work, site, 0);
+    if (both)
+        add_site(&work, site, 0);
     site.trap = VMI_TRAP_ACCESS;
     add_site(&work, site, 0);
-    work.use[1].flags = VMI_USE_READS;
+    work.use[work.sites - 1].flags = VMI_USE_READS;
     expect_ask(mini_client_apply(&client, &work), "apply");
     mini_start(mini_watch, rounds);
     serve_until_done();
@@ -279,10 +281,14 @@ static void watchpoints(void)
     expect(mini.count > 1 || errors == 0, "memory is other than it was written");
     expect_restored();
     expect_counts(&work, rounds * 2);
-    if (client.calls < 2 || client.calls > 4)
-        printf("  %llu calls, %llu held\n", (unsigned long long)client.calls, (unsigned long long)client.held);
-    expect(client.calls >= 2 && client.calls <= 4, "an instruction is asked about again and again");
+    /* Each vCPU may ask once about each of the two instructions. Of two registers that a write meets, some processors tell of one. */
+    if (client.calls < 1 || client.calls > 4)
+        printf("  %llu calls\n", (unsigned long long)client.calls);
+    expect(client.calls >= (both ? 1 : 2) && client.calls <= 4, "an instruction is asked about again and again, or not at all");
 }
+
+static void watchpoints(void) { watch(true); }
+static void reads(void) { watch(false); }
 
 /* Two vCPUs hammer the sites while what is at work changes at random, and ends; then whole sessions come and go. */
 static void changes_at_random(void)
@@ -650,7 +656,7 @@ static void programs_run_on_request(void)
 
 static const struct { const char *name; void (*run)(void); } scenarios[] = {
     { "traps-1", traps_1 }, { "traps-2", traps_2 }, { "traps-4", traps_4 },
-    { "breakpoints", breakpoints }, { "after", afterwards }, { "watchpoints", watchpoints },
+    { "breakpoints", breakpoints }, { "after", afterwards }, { "watchpoints", watchpoints }, { "reads", reads },
     { "losses", losses_are_exact }, { "own", own_traps_reach_the_guest },
     { "changes", changes_at_random }, { "deaths", clients_die },
     { "leave", traps_leave_with_nothing }, { "logging", logging_outlives_sessions },
