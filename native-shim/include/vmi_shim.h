@@ -48,7 +48,7 @@ enum vmi_request {
     VMI_LOAD = 4,        /* vmi_load and the code; programs are numbered from 0 in the order they are loaded */
     VMI_UNLOAD = 5,      /* vmi_number: drops programs until there are that many; none may be in use */
     VMI_APPLY = 6,       /* vmi_apply and its arrays: all that is to be at work from now on, all of it or nothing */
-    VMI_RUN = 7,         /* vmi_run: runs a probe once on a vCPU, wherever that is */
+    VMI_RUN = 7,         /* vmi_run: runs a probe once on a vCPU, wherever that is; its pause is told before the answer */
     VMI_CONTINUE = 8,    /* vmi_continue: what VMI_NOTICE_CALL or VMI_NOTICE_PAUSE has held may go on */
     VMI_END = 9,         /* takes everything out; answered when the guest is as it was */
 };

@@ -88,6 +88,7 @@ uint32_t vmi_call_client(struct vmi_vcpu *vcpu, const struct vmi_site *site)
     uint64_t until = vmi_system_monotonic_ns() + (uint64_t)vmi_world.answer_ms * 1000000u;
     describe(vcpu, site);
     struct kvm_regs regs = *vcpu->regs;
+    vmi_event_flush(vcpu);
     vmi_world_tell(vcpu, VMI_TELL_CALL);
     vmi_vcpu_leave(vcpu);
     bool answered = await_answer(vcpu, until);

@@ -145,32 +145,33 @@ static void serve(int listener, struct vmi_session *session)
     }
 }
 
-static void *run(void *nothing)
+static void *run(void *argument)
 {
     static struct vmi_session session;
-    (void)nothing;
+    int listener = (int)(intptr_t)argument;
     pthread_setname_np(pthread_self(), "vmi-shim");
-    int listener = listen_at();
     vmi_session_init(&session);
-    if (listener >= 0)
-        serve(listener, &session);
+    serve(listener, &session);
     vmi_session_close(&session);
-    if (listener >= 0)
-        close(listener);
+    close(listener);
     return NULL;
 }
 
 static bool start(void)
 {
     sigset_t all, before;
-    atomic_store(&vmi_world.signal, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (atomic_load(&vmi_world.signal) < 0)
+    /* Whoever has brought the library here finds it listening when its constructor is done. */
+    int listener = listen_at();
+    if (listener < 0)
         return false;
+    atomic_store(&vmi_world.signal, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     /* QEMU's signals are QEMU's. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool done = pthread_create(&thread, NULL, run, NULL) == 0;
+    bool done = pthread_create(&thread, NULL, run, (void *)(intptr_t)listener) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!done)
+        close(listener);
     return done;
 }
 

@@ -9,6 +9,8 @@
 #include "vmi_slots.h"
 #include "vmi_system.h"
 
+enum { BATCH_BYTES = 1 << 20 };
+
 #define PAGING (1ull << 31)   /* CR0.PG */
 
 static uint64_t read_register(void *host, unsigned id)
@@ -58,6 +60,11 @@ static bool read_exit_field(void *host, uint32_t field, uint64_t *value)
     }
 }
 
+void vmi_event_flush(struct vmi_vcpu *vcpu)
+{
+    vmi_ring_write_batch(vmi_world.ring, &vcpu->batch, &vcpu->patience);
+}
+
 static struct vmi_origin origin_of(struct vmi_vcpu *vcpu, uint16_t kind, uint32_t schema)
 {
     if (vcpu->time == 0)
@@ -70,7 +77,11 @@ static void emit(void *host, uint32_t schema, const void *record, size_t size)
     struct vmi_vcpu *vcpu = host;
     vcpu->acted = true;
     struct vmi_origin origin = origin_of(vcpu, VMI_RECORD_DATA, schema);
-    vmi_ring_write(vmi_world.ring, &origin, record, size, &vcpu->patience);
+    if (vmi_batch_add(&vcpu->batch, &origin, record, size))
+        return;
+    vmi_event_flush(vcpu);
+    if (!vmi_batch_add(&vcpu->batch, &origin, record, size))
+        vmi_ring_write(vmi_world.ring, &origin, record, size, &vcpu->patience);
 }
 
 static void want_pause(void *host)
@@ -102,6 +113,9 @@ static const struct vmi_host_ops ops = {
 bool vmi_event_prepare(struct vmi_vcpu *vcpu)
 {
     size_t bytes = vmi_world.memory_at[vmi_world.program_count];
+    if (!vcpu->batch.bytes && !(vcpu->batch.bytes = malloc(BATCH_BYTES)))
+        return false;
+    vcpu->batch.capacity = BATCH_BYTES;
     if (bytes > vcpu->memory_bytes) {
         uint8_t *memory = realloc(vcpu->memory, bytes);
         if (!memory)
@@ -160,6 +174,7 @@ void vmi_event_end(struct vmi_vcpu *vcpu, struct vmi_event *event)
 {
     if (!vmi_world.ring)
         return;
+    vmi_event_flush(vcpu);
     apply_selections(vcpu);
     uint64_t held = vmi_system_monotonic_ns() - event->start;
     for (uint32_t i = 0; i < event->count; i++)
@@ -195,6 +210,7 @@ void vmi_event_probe(struct vmi_vcpu *vcpu, struct vmi_event *event, const struc
     remember(event, probe->id);
     if (result.end == VMI_END_FINISHED)
         return;
+    vmi_event_flush(vcpu);
     struct vmi_origin origin = origin_of(vcpu, VMI_RECORD_ENDED, result.end);
     vmi_ring_tell(vmi_world.ring, &origin, result.instruction);
 }

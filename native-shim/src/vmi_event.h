@@ -19,6 +19,9 @@ void vmi_event_probe(struct vmi_vcpu *vcpu, struct vmi_event *event, const struc
 /* Makes the memory of the programs that are loaded, all zero for those that are new. The world is stopped. False without memory. */
 bool vmi_event_prepare(struct vmi_vcpu *vcpu);
 
+/* Hands out the records that the event has made so far. */
+void vmi_event_flush(struct vmi_vcpu *vcpu);
+
 /* Looks at the vCPU's address space anew, where a program may ask for it. */
 void vmi_event_enter_space(struct vmi_vcpu *vcpu);
 

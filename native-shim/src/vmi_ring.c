@@ -217,6 +217,71 @@ void vmi_ring_write(struct vmi_ring_writer *ring, const struct vmi_origin *origi
     wake_client(ring);
 }
 
+bool vmi_batch_add(struct vmi_batch *batch, const struct vmi_origin *origin, const void *bytes, size_t size)
+{
+    size_t whole_size = round_up(sizeof(struct vmi_record) + size, 8);
+    if (whole_size > batch->capacity - batch->used)
+        return false;
+    struct vmi_record *record = (struct vmi_record *)(batch->bytes + batch->used);
+    record->state = 0;
+    fill(record, origin, (uint32_t)whole_size, 0, (uint32_t)size);
+    memcpy(record + 1, bytes, size);
+    batch->used += whole_size;
+    batch->records++;
+    if (whole_size > batch->largest)
+        batch->largest = whole_size;
+    return true;
+}
+
+/* Whether all of a batch finds room, with the losses that may have to be told and the ring's end that may be passed over. */
+static bool has_room(const struct vmi_ring_writer *ring, const struct vmi_batch *batch)
+{
+    uint64_t used = ring->head - __atomic_load_n(&ring->shared->tail, __ATOMIC_ACQUIRE);
+    uint64_t needed = batch->used + batch->largest + batch->records * sizeof(struct vmi_record);
+    return used <= ring->ring_bytes && needed <= ring->ring_bytes - used;
+}
+
+/* Under the lock. */
+static void write_gathered(struct vmi_ring_writer *ring, const struct vmi_record *gathered)
+{
+    struct vmi_origin origin = { .vcpu = gathered->vcpu, .probe = gathered->probe, .time = gathered->time };
+    bool fits = gathered->size <= ring->ring_bytes / 2 && tell_loss(ring, &origin);
+    struct vmi_record *record = fits ? reserve(ring, gathered->size) : NULL;
+    uint64_t sequence = ring->sequence[gathered->probe]++;
+    struct vmi_counters *counters = vmi_ring_counters(ring, gathered->probe);
+    __atomic_fetch_add(&counters->records, 1, __ATOMIC_RELAXED);
+    if (!record) {
+        ring->lost[gathered->probe]++;
+        __atomic_fetch_add(&counters->lost, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    memcpy(record, gathered, gathered->size);
+    record->sequence = sequence;
+    whole(record);
+}
+
+void vmi_ring_write_batch(struct vmi_ring_writer *ring, struct vmi_batch *batch, uint64_t *patience_ns)
+{
+    if (batch->records == 0)
+        return;
+    lock(ring);
+    /* One that is larger than half the ring comes out in pieces. */
+    while (batch->used <= ring->ring_bytes / 2 && !has_room(ring, batch)) {
+        unlock(ring);
+        bool goes_on = wait_for_room(ring, patience_ns);
+        lock(ring);
+        if (!goes_on)
+            break;
+    }
+    for (size_t at = 0; at < batch->used; at += ((const struct vmi_record *)(batch->bytes + at))->size)
+        write_gathered(ring, (const struct vmi_record *)(batch->bytes + at));
+    publish(ring);
+    unlock(ring);
+    batch->used = batch->largest = 0;
+    batch->records = 0;
+    wake_client(ring);
+}
+
 void vmi_ring_tell(struct vmi_ring_writer *ring, const struct vmi_origin *origin, uint64_t sequence)
 {
     lock(ring);

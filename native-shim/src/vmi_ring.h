@@ -47,6 +47,21 @@ struct vmi_origin {
  * where the ring blocks. A record without room is counted, and told of in front of the probe's next one. Allocates nothing. */
 void vmi_ring_write(struct vmi_ring_writer *ring, const struct vmi_origin *origin, const void *bytes, size_t size, uint64_t *patience_ns);
 
+/* Records of one event, gathered so that they come out in one piece, whatever other vCPUs hand out meanwhile: each a vmi_record, without
+ * number and state, with its bytes. Its owner's. */
+struct vmi_batch {
+    uint8_t *bytes;
+    size_t used, capacity;
+    uint32_t records;
+    size_t largest;
+};
+
+/* Adds a record; false where it has no room there: the batch is to be handed out first, and a larger one by vmi_ring_write. */
+bool vmi_batch_add(struct vmi_batch *batch, const struct vmi_origin *origin, const void *bytes, size_t size);
+
+/* Hands out what was gathered, as vmi_ring_write does, and empties the batch. */
+void vmi_ring_write_batch(struct vmi_ring_writer *ring, struct vmi_batch *batch, uint64_t *patience_ns);
+
 /* Hands out a word about a probe, which has no number; where there is no room, it is dropped. */
 void vmi_ring_tell(struct vmi_ring_writer *ring, const struct vmi_origin *origin, uint64_t sequence);
 

@@ -452,6 +452,7 @@ static void run(struct vmi_session *session, const struct request *request)
     }
     int error = run_on(vcpu, probe);
     vmi_world_go();
+    vmi_session_tell(session);   /* what the program asked for comes before the answer */
     answer(session, request, error, error == -EBUSY ? "the vCPU is held for an answer" : "KVM does not give the vCPU's registers");
 }
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "vmi_memory.h"
+#include "vmi_ring.h"
 #include "vmi_shim.h"
 
 enum vmi_vcpu_notice {
@@ -67,6 +68,7 @@ struct vmi_vcpu {
     uint8_t *memory;                 /* of all programs, one behind the other (vmi_world.memory_at) */
     size_t memory_bytes;
     uint32_t prepared;               /* programs whose memory has been made, all zero */
+    struct vmi_batch batch;          /* the event's records */
     uint64_t time;                   /* of the event, ns UTC; 0 until it is asked for */
     uint64_t patience;               /* ns for which this event may still wait */
     const struct vmi_site *site;     /* of the event; NULL for one without */

@@ -72,16 +72,16 @@ internal sealed class ShimDriver : IProbeDriver
 
     /// <inheritdoc/>
     public void Reconfigure(IReadOnlyDictionary<int, ImmutableArray<CompiledBody>> newBodies, IReadOnlyList<(int Probe, int Body)> selections) =>
-        Do(session => session.Reconfigure(newBodies, selections));
+        Change(session => session.Reconfigure(newBodies, selections));
 
     /// <inheritdoc/>
-    public void Enable(int probe, bool enabled) => Do(session => session.Enable(probe, enabled));
+    public void Enable(int probe, bool enabled) => Change(session => session.Enable(probe, enabled));
 
     /// <inheritdoc/>
     public int Request(ulong request)
     {
         int done = 0;
-        Do(session => done = session.Request(request));
+        Change(session => done = session.Request(request));
         // What the programs have asked for, a pause, is told before the shim's answer.
         AwaitNotices(_link.Told);
         return done;
@@ -128,6 +128,13 @@ internal sealed class ShimDriver : IProbeDriver
         if (_thread is null)
             Leave();
         _stop.Dispose();
+    }
+
+    /// <summary>Changes something; what was seen before is in the streams when it returns, as with a driver that works in this process.</summary>
+    private void Change(Action<ShimSession> action)
+    {
+        Do(action);
+        _session?.CatchUp();
     }
 
     /// <summary>Does something between two events that the shim tells.</summary>

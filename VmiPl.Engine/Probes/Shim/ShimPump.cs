@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using VmiPl.Errors;
 using VmiPl.Interop;
 using VmiPl.Probes.Interpreter;
@@ -18,6 +19,8 @@ internal sealed class ShimPump : IDisposable
     private readonly EventSignal _stop = new();
     private readonly Dictionary<int, ulong> _announced = [];
     private readonly Thread _thread;
+    private readonly object _handedSign = new();
+    private ulong _handed;
     private volatile int _schemas;
     private volatile bool _finishing;
     private volatile VmiException? _problem;
@@ -38,6 +41,19 @@ internal sealed class ShimPump : IDisposable
 
     /// <summary>Records may be of schemas below this from now on.</summary>
     public void Allow(int schemas) => _schemas = Math.Max(_schemas, schemas);
+
+    /// <summary>Waits until all records that have been begun by now are handed on, at most <paramref name="time"/>: whoever has changed probes finds what they
+    /// have seen before.</summary>
+    public void CatchUp(TimeSpan time)
+    {
+        ulong end = _ring.Begun;
+        long start = Stopwatch.GetTimestamp();
+        lock (_handedSign)
+        {
+            while ((long)(Volatile.Read(ref _handed) - end) < 0 && _thread.IsAlive && Stopwatch.GetElapsedTime(start) < time)
+                Monitor.Wait(_handedSign, Tick / 10);
+        }
+    }
 
     /// <summary>Nothing more is made: waits until all is handed on, at most <paramref name="time"/>, and tells of losses that were not told. Called once; false where
     /// the time was too short.</summary>
@@ -67,9 +83,14 @@ internal sealed class ShimPump : IDisposable
                 while (_ring.TryTake(out AbiRecord record, out ReadOnlySpan<byte> bytes))
                 {
                     Hand(record, bytes);
+                    Volatile.Write(ref _handed, _ring.Taken);
                     if (isLast && (long)(_ring.Taken - end) >= 0)
                         break;
                 }
+                // Padding is taken, too, and has no record.
+                Volatile.Write(ref _handed, _ring.Taken);
+                lock (_handedSign)
+                    Monitor.PulseAll(_handedSign);
                 if (isLast)
                     break;
                 _ring.Wait(_stop, Tick);

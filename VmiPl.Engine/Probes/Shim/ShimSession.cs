@@ -151,6 +151,9 @@ internal sealed class ShimSession : IDisposable
         return done;
     }
 
+    /// <summary>Waits, for a bounded time, until what the probes have seen by now is in their streams. Not under the driver's lock.</summary>
+    public void CatchUp() => _pump.CatchUp(Machine.Limits.ShimAnswerTime);
+
     /// <summary>Deals with something that the shim tells. Throws what ends the session.</summary>
     public void OnNotice(ShimMessage notice)
     {
