@@ -26,7 +26,7 @@ static void look_at(const struct vmi_tables *tables)
             vmi_fuzz_require(use->source < 16, "a use has no register");
         }
         vmi_fuzz_require(!vmi_site_is_in_memory(site) || (site->resume != VMI_RESUME_FLAG && site->resume != VMI_RESUME_NONE), "a replaced instruction would run in its place");
-        vmi_fuzz_require(site->cave == 0 || site->cave_length <= VMI_MAX_INSTRUCTION, "a cave is longer than its copy");
+        vmi_fuzz_require(!vmi_site_is_in_memory(site) || site->cave == 0 || site->cave_length <= VMI_MAX_INSTRUCTION, "a cave is longer than its copy");
     }
     vmi_fuzz_require(in_memory == tables->in_memory && tables->debug_count <= VMI_DEBUG_REGISTERS, "sites are not counted");
 }

@@ -67,6 +67,13 @@ static const char *problem_of_resume(const struct vmi_site *site)
     }
 }
 
+/* What a trap has written could not be told from what stood there, and would not be taken out. */
+static bool meets_its_cave(const struct vmi_site *site)
+{
+    uint8_t patch[2];
+    return site->physical < site->cave_physical + site->cave_length && site->cave_physical < site->physical + vmi_site_patch(site, patch);
+}
+
 static const char *problem_of_site(const struct vmi_tables *tables, const struct vmi_site *site)
 {
     if (!is_range(site->first_use, site->uses, tables->use_count) || site->uses == 0 || site->uses > VMI_MAX_PROBES)
@@ -86,6 +93,8 @@ static const char *problem_of_site(const struct vmi_tables *tables, const struct
         return "its instruction is too short for a port trap";
     if (site->cave != 0 && (site->cave_length < 1 || site->cave_length > VMI_MAX_INSTRUCTION))
         return "its cave has no such length";
+    if (site->cave != 0 && meets_its_cave(site))
+        return "its cave is where it stands itself";
     if (site->cave != 0 && !vmi_site_is_in_memory(site))
         return "its instruction runs in its place: it has no cave";
     return problem_of_resume(site);

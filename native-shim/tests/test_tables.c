@@ -37,6 +37,10 @@ static struct message sound(void)
         message.sites[i].first_use = i;
         message.sites[i].uses = 1 + (i == 0);
     }
+    for (uint32_t i = 0; i < SITES; i++) {
+        message.sites[i].physical = message.sites[i].address;
+        message.sites[i].cave_physical = message.sites[i].cave;
+    }
     return message;
 }
 
@@ -159,7 +163,23 @@ static void caves_are_checked(void)
     REFUSED((m.sites[5].cave = 0, m.sites[5].cave_length = 0), "site 105: its instruction has no cave");
     REFUSED((m.sites[5].resume = VMI_RESUME_LOAD, m.sites[5].cave = 0), "site 105: its instruction has no cave");
     REFUSED((m.sites[0].resume = VMI_RESUME_STEP, m.sites[0].cave = 0x9100, m.sites[0].cave_length = 5), "site 100: its instruction runs in its place");
+    REFUSED((m.sites[5].physical = 0x900f, m.sites[5].cave_physical = 0x9010), "site 105: its cave is where it stands itself");
+    REFUSED((m.sites[5].physical = 0x9016, m.sites[5].cave_physical = 0x9010), "site 105: its cave is where it stands itself");
     REFUSED(m.sites[4].flags = VMI_SITE_MAY_FAULT, "site 104: its instruction may fault, and two debug registers");
+}
+
+static void caves_may_be_beside_their_sites(void)
+{
+    static const uint64_t places[][2] = { { 0x900e, 0x9010 }, { 0x9017, 0x9010 } };
+    for (int i = 0; i < 2; i++) {
+        char problem[128];
+        struct message message = sound();
+        message.sites[5].physical = places[i][0];
+        message.sites[5].cave_physical = places[i][1];
+        struct vmi_tables *tables = make(&message, sizeof message, problem);
+        expect(tables != NULL, "a cave beside its site is refused");
+        vmi_tables_free(tables);
+    }
 }
 
 /* As many as there may be, at addresses that fall on one another in the hash table. */
@@ -193,6 +213,7 @@ int main(void)
     probes_are_checked();
     sites_are_checked();
     caves_are_checked();
+    caves_may_be_beside_their_sites();
     many_sites_are_found();
     return conclude();
 }
