@@ -25,7 +25,10 @@ __attribute__((visibility("default"))) int vmi_shim_quiesce(void)
     if (!vmi_hook_remove())
         return -1;
     /* Those in the guest come back once, through the code that they went in by. */
-    return vmi_world_dismiss(VMI_STOP_MS) && vmi_hook_is_left() ? 0 : -1;
+    if (!vmi_world_dismiss(VMI_STOP_MS) || !vmi_hook_is_left())
+        return -1;
+    vmi_vcpus_forget();
+    return 0;
 }
 
 /* The programs that QEMU starts are not to have the library. What has it on its way to becoming QEMU (nice, setsid) is. */

@@ -79,6 +79,21 @@ struct vmi_vcpu *vmi_vcpu_add(int fd, uint32_t kvm_id)
     return vcpu;
 }
 
+void vmi_vcpus_forget(void)
+{
+    pthread_mutex_lock(&adding);
+    for (uint32_t i = 0; i < count; i++) {
+        struct vmi_vcpu *vcpu = by_index[i];
+        by_fd[vcpu->fd] = NULL;
+        munmap(vcpu->run, PAGE);
+        free(vcpu->batch.bytes);
+        free(vcpu->memory);
+        free(vcpu);
+    }
+    count = 0;
+    pthread_mutex_unlock(&adding);
+}
+
 void vmi_vcpu_leave(struct vmi_vcpu *vcpu)
 {
     atomic_store_explicit(&vcpu->inside, 0, memory_order_release);

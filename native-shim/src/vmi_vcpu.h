@@ -109,6 +109,9 @@ void vmi_world_go(void);
 void vmi_world_lock(void);
 bool vmi_world_bring_out(int ms);
 
+/* Forgets all vCPUs and gives back what they have: none of them comes through the hook any more. */
+void vmi_vcpus_forget(void);
+
 /* No vCPU stays in the hook's code any longer: those that wait there go back to QEMU. For good. True where all have. */
 bool vmi_world_dismiss(int ms);
 

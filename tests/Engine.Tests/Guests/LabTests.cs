@@ -1,5 +1,6 @@
 using System.Text.Json;
 using VmiPl.TestGuests;
+using VmiPl.Tests.Probes.Sessions;
 using VmiPl.Tests.Synthetic;
 
 namespace VmiPl.Tests.Guests;
@@ -11,6 +12,7 @@ public sealed class LabTests(ITestOutputHelper output)
 
     [Theory]
     [InlineData(LabSet.Probes)]
+    [InlineData(LabSet.Shim)]
     public async Task The_set_passes_in_the_lab(string set)
     {
         Need();
@@ -23,7 +25,11 @@ public sealed class LabTests(ITestOutputHelper output)
         LabResult result = await KvmLab.RunAsync(
             [Environment.ProcessPath!, "exec", typeof(LabTests).Assembly.Location, "-noColor", "-noLogo", "-noAutoReporters",
                 "-preEnumerateTheories", "-trait", $"{LabSet.Trait}={set}", "-result-ctrf", report],
-            new LabOptions { SharedFolder = shared.FullName, Timeout = TimeSpan.FromMinutes(30) }, Cancel);
+            new LabOptions
+            {
+                SharedFolder = shared.FullName, Timeout = TimeSpan.FromMinutes(30),
+                Environment = set == LabSet.Shim ? [$"{TestDriver.Variable}=shim"] : [],
+            }, Cancel);
 
         output.WriteLine($"{result.Duration.TotalSeconds:0} s in the lab\n{result.Output}");
         Assert.True(result.ExitCode == 0, result.Output);

@@ -47,9 +47,12 @@ public sealed class EventSessionTests
         Assert.Equal(0, run.Session.Request(9));
         var idt = (RegisterRecord)await run.NextAsync("asked", Cancel);
         Assert.Equal(RegisterReader.Read(run.Machine)[0].IdtBase, idt.Value);
-        Assert.Null(((VmcsRecord)await run.NextAsync("asked", Cancel)).ExitReason);
+        // The stub tells nothing of the exit; where a vCPU is brought out by a signal, KVM does.
+        Assert.Equal(TestDriver.IsShim, ((VmcsRecord)await run.NextAsync("asked", Cancel)).ExitReason is not null);
         Assert.Contains(run.Drain("list"), record => record is ProcessRecord { ProcessId: 1, Name: "init" });
-        Assert.Empty(run.Drain("resumed"));
+        // The stub sees a resumption of the machine, the shim each return to the guest from QEMU.
+        if (!TestDriver.IsShim)
+            Assert.Empty(run.Drain("resumed"));
 
         Assert.Equal(1, run.Session.Request(8));
         Assert.Equal(MachineState.Paused, run.Machine.QueryState());
@@ -59,9 +62,9 @@ public sealed class EventSessionTests
         Assert.Equal(MachineState.Paused, run.Machine.QueryState());
         run.Machine.GetMonitor().Resume();
         var resumed = new List<int>();
-        for (int vcpu = 0; vcpu < vcpus; vcpu++)
+        while (TestDriver.IsShim ? resumed.Distinct().Count() < vcpus : resumed.Count < vcpus)
             resumed.Add((await run.NextAsync("resumed", Cancel)).Vcpu);
-        Assert.Equal(Enumerable.Range(0, vcpus), resumed);
+        Assert.Equal(Enumerable.Range(0, vcpus), TestDriver.IsShim ? resumed.Distinct().Order() : resumed);
         Assert.Equal(MachineState.Running, run.Machine.QueryState());
         await loan.Guest.CommandAsync("ping", Cancel);
     }

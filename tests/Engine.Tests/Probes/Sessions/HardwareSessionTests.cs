@@ -12,6 +12,7 @@ namespace VmiPl.Tests.Probes.Sessions;
 /// it is a CPU's debug registers that trap.</summary>
 [Collection(nameof(SessionGuests))]
 [Trait(LabSet.Trait, LabSet.Probes)]
+[Trait(LabSet.Trait, LabSet.Shim)]
 public sealed class HardwareSessionTests
 {
     private static readonly SessionOptions Hardware = ProbeRun.Options() with { TrapKind = TrapKind.Hardware };

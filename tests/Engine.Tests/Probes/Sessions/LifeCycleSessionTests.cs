@@ -8,6 +8,7 @@ namespace VmiPl.Tests.Probes.Sessions;
 
 /// <summary>Processes that come and go: page tables that are switched to, and exits.</summary>
 [Collection(nameof(SessionGuests))]
+[Trait(LabSet.Trait, LabSet.Shim)]
 public sealed class LifeCycleSessionTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

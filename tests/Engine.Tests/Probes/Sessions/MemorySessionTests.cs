@@ -45,6 +45,7 @@ public sealed class MemorySessionTests
 
     [Theory, MemberData(nameof(SessionGuests.Few), MemberType = typeof(SessionGuests))]
     [Trait(LabSet.Trait, LabSet.Probes)]
+    [Trait(LabSet.Trait, LabSet.Shim)]
     public async Task A_body_is_changed_from_outside_between_two_events(string kernel, int vcpus)
     {
         const int Count = 400;
@@ -74,6 +75,7 @@ public sealed class MemorySessionTests
 
     [Theory, MemberData(nameof(SessionGuests.Few), MemberType = typeof(SessionGuests))]
     [Trait(LabSet.Trait, LabSet.Probes)]
+    [Trait(LabSet.Trait, LabSet.Shim)]
     public async Task A_body_is_changed_by_an_event(string kernel, int vcpus)
     {
         using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, vcpus);
@@ -90,6 +92,7 @@ public sealed class MemorySessionTests
 
     [Theory, MemberData(nameof(SessionGuests.Few), MemberType = typeof(SessionGuests))]
     [Trait(LabSet.Trait, LabSet.Probes)]
+    [Trait(LabSet.Trait, LabSet.Shim)]
     public async Task A_probe_is_switched_off_and_on(string kernel, int vcpus)
     {
         using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, vcpus);

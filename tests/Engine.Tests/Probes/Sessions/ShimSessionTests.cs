@@ -8,7 +8,7 @@ namespace VmiPl.Tests.Probes.Sessions;
 
 /// <summary>Probes that run inside QEMU. In the KVM lab; elsewhere guests are TCG's, and the shim says so.</summary>
 [Collection(nameof(SessionGuests))]
-[Trait(LabSet.Trait, LabSet.Probes)]
+[Trait(LabSet.Trait, LabSet.Shim)]
 public sealed class ShimSessionTests
 {
     private const string Exits = "ExecuteAt(do_exit){ ReadRegister(RIP, #exit) }";

@@ -66,6 +66,7 @@ public sealed class SyscallSessionTests
     }
 
     [Theory, MemberData(nameof(SessionGuests.Few), MemberType = typeof(SessionGuests))]
+    [Trait(LabSet.Trait, LabSet.Shim)]
     public async Task A_dispatcher_sees_every_call(string kernel, int vcpus)
     {
         const int Total = 200;
