@@ -87,8 +87,15 @@ static bool is_trusted(int fd)
 static void accept_client(int listener, struct vmi_session *session)
 {
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
+        vmi_system_pause_us(TICK_MS * 1000);   /* no descriptor is left: it waits there, and would be told of at once */
         return;
+    }
+    /* The next client may come before the last one's end was read. */
+    if (vmi_session_is_left(session)) {
+        session->is_gone = true;
+        vmi_session_close_gone(session);
+    }
     struct timeval limit = { .tv_sec = SEND_S };
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     if (!is_trusted(fd))

@@ -65,9 +65,9 @@ static uint8_t operand(const struct vmi_instruction *word)
     return word->opcode & VMI_X ? word->source : VMI_ZERO;
 }
 
-static struct vmi_step jump(const struct vmi_instruction *word, uint32_t index)
+static struct vmi_decoded jump(const struct vmi_instruction *word, uint32_t index)
 {
-    struct vmi_step step = { .source = VMI_ZERO };
+    struct vmi_decoded step = { .source = VMI_ZERO };
     int code = word->opcode & VMI_CODE_MASK;
     int64_t target;
     if (vmi_instruction_target(word, index, &target))
@@ -89,9 +89,9 @@ static struct vmi_step jump(const struct vmi_instruction *word, uint32_t index)
     return step;
 }
 
-static struct vmi_step decode(const struct vmi_instruction *word, uint32_t index)
+static struct vmi_decoded decode(const struct vmi_instruction *word, uint32_t index)
 {
-    struct vmi_step step = { .destination = word->destination };
+    struct vmi_decoded step = { .destination = word->destination };
     switch (word->opcode & VMI_CLASS_MASK) {
     case VMI_LDX:
         step.operation = load(word->opcode);
@@ -116,7 +116,7 @@ static struct vmi_step decode(const struct vmi_instruction *word, uint32_t index
     }
 }
 
-void vmi_decode(const struct vmi_instruction *code, uint32_t count, struct vmi_step *steps)
+void vmi_decode(const struct vmi_instruction *code, uint32_t count, struct vmi_decoded *steps)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (code[i].opcode != VMI_LDDW) {
@@ -124,7 +124,7 @@ void vmi_decode(const struct vmi_instruction *code, uint32_t count, struct vmi_s
             continue;
         }
         uint64_t value = (uint64_t)(uint32_t)code[i + 1].immediate << 32 | (uint32_t)code[i].immediate;
-        steps[i] = (struct vmi_step){ .operation = OP_LDDW, .destination = code[i].destination, .source = VMI_ZERO, .immediate = (int64_t)value };
-        steps[++i] = (struct vmi_step){ .operation = OP_NONE };
+        steps[i] = (struct vmi_decoded){ .operation = OP_LDDW, .destination = code[i].destination, .source = VMI_ZERO, .immediate = (int64_t)value };
+        steps[++i] = (struct vmi_decoded){ .operation = OP_NONE };
     }
 }

@@ -89,7 +89,7 @@ static uint32_t leave(struct calls *calls, uint64_t *r)
 
 struct vmi_result vmi_program_run(const struct vmi_program *program, uint8_t *memory, const struct vmi_host_ops *ops, void *host)
 {
-    const struct vmi_step *steps = program->steps;
+    const struct vmi_decoded *steps = program->steps;
     const uint64_t bytes = vmi_program_memory_bytes(program);
     struct vmi_helper_scope scope = {
         .ops = ops, .host = host, .memory = memory, .bytes = bytes, .registers = program->registers, .schemas = program->schemas,
@@ -110,7 +110,7 @@ struct vmi_result vmi_program_run(const struct vmi_program *program, uint8_t *me
             break;
         }
         left--;
-        const struct vmi_step *step = &steps[at];
+        const struct vmi_decoded *step = &steps[at];
         uint64_t *dst = &r[step->destination];
         const uint64_t src = r[step->source] + (uint64_t)step->immediate;
         switch (step->operation) {

@@ -10,7 +10,7 @@ struct vmi_program {
     uint32_t schemas;
     uint32_t budget;
     uint32_t scratch_bytes;
-    struct vmi_step steps[];
+    struct vmi_decoded steps[];
 };
 
 #endif

@@ -190,6 +190,12 @@ void vmi_session_open(struct vmi_session *session, int client)
     session->client = client;
 }
 
+bool vmi_session_is_left(const struct vmi_session *session)
+{
+    char byte;
+    return session->client >= 0 && recv(session->client, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void vmi_session_refuse(int client)
 {
     static const char text[] = "another client's probes are at work in this QEMU";
@@ -267,6 +273,10 @@ static void set_memory(struct vmi_session *session, const struct request *reques
 static void set_threads(struct vmi_session *session, const struct request *request)
 {
     const struct vmi_thread *threads = (const struct vmi_thread *)request->payload;
+    if (request->size % sizeof *threads != 0) {
+        answer(session, request, -EPROTO, "that is no list of threads");
+        return;
+    }
     for (size_t i = 0; i < request->size / sizeof *threads; i++) {
         struct vmi_vcpu *vcpu = vmi_vcpu_at(threads[i].vcpu);
         /* One whose thread has come by knows better. */
@@ -388,17 +398,37 @@ static const char *problem_of(const struct vmi_tables *tables)
     return NULL;
 }
 
-static int become(struct vmi_tables *tables, char *problem, size_t size)
+/* The world is stopped. */
+static int exchange(const struct vmi_tables *tables, char *problem, size_t size)
 {
-    if (!vmi_world_stop(VMI_STOP_MS)) {
-        snprintf(problem, size, "the vCPUs do not come out of the guest");
-        return -ETIMEDOUT;
+    const char *why = problem_of(tables);
+    if (why) {
+        snprintf(problem, size, "%s", why);
+        return -EINVAL;
     }
-    struct vmi_tables *before = (struct vmi_tables *)(uintptr_t)vmi_world.tables;
-    int error = prepare_vcpus() ? vmi_traps_become(tables, problem, size) : -ENOMEM;
+    if (!prepare_vcpus()) {
+        snprintf(problem, size, "the programs need more memory than there is");
+        return -ENOMEM;
+    }
+    int error = vmi_traps_become(tables, problem, size);
     if (!error)
         select_bodies(tables);
     vmi_call_forget();
+    return error;
+}
+
+/* Takes the tables over, or frees them. */
+static int become(struct vmi_tables *tables, char *problem, size_t size)
+{
+    struct vmi_tables *before = (struct vmi_tables *)(uintptr_t)vmi_world.tables;
+    /* Nothing would come out of the guest where there is none. */
+    if (!(vmi_world.abilities & VMI_CAN_RUN) || !vmi_vcpus_can_be_kicked() || !vmi_world_stop(VMI_STOP_MS)) {
+        const char *why = problem_of(tables);
+        snprintf(problem, size, "%s", why ? why : "the vCPUs do not come out of the guest");
+        vmi_tables_free(tables);
+        return why ? -EINVAL : -ETIMEDOUT;
+    }
+    int error = exchange(tables, problem, size);
     vmi_world_go();
     vmi_tables_free(error ? tables : before);
     return error;
@@ -408,13 +438,7 @@ static void apply(struct vmi_session *session, const struct request *request)
 {
     char problem[PROBLEM] = "no memory";
     struct vmi_tables *tables = vmi_tables_make(request->payload, request->size, vmi_world.program_count, problem, sizeof problem);
-    const char *why = tables ? problem_of(tables) : problem;
-    if (why) {
-        vmi_tables_free(tables);
-        answer(session, request, -EINVAL, why);
-        return;
-    }
-    int error = become(tables, problem, sizeof problem);
+    int error = tables ? become(tables, problem, sizeof problem) : -EINVAL;
     answer(session, request, error, problem);
 }
 

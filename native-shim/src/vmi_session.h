@@ -20,6 +20,9 @@ void vmi_session_init(struct vmi_session *session);
 /* Takes over a client's socket. */
 void vmi_session_open(struct vmi_session *session, int client);
 
+/* Whether the client has hung up and said nothing before that is still to be read. */
+bool vmi_session_is_left(const struct vmi_session *session);
+
 /* Tells a client that another one is there, and hangs up. */
 void vmi_session_refuse(int client);
 

@@ -36,7 +36,7 @@ enum {
 
 /* The operand is the source register plus the immediate: an instruction uses one of them only, so that an immediate operand names VMI_ZERO
  * and a register operand adds 0. A load's operand is its address. */
-struct vmi_step {
+struct vmi_decoded {
     int64_t immediate;
     int32_t offset;             /* index that a jump or call goes to, or what a store adds to its register */
     uint8_t operation;
@@ -45,6 +45,6 @@ struct vmi_step {
 };
 
 /* Turns `count` verified words into as many steps. */
-void vmi_decode(const struct vmi_instruction *code, uint32_t count, struct vmi_step *steps);
+void vmi_decode(const struct vmi_instruction *code, uint32_t count, struct vmi_decoded *steps);
 
 #endif

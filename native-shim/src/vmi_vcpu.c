@@ -23,7 +23,7 @@ static _Atomic(struct vmi_vcpu *) by_index[VMI_MAX_VCPUS];
 static _Atomic uint32_t count;
 static _Atomic uint32_t hold;          /* the world is stopped; a futex */
 static _Atomic uint32_t dismissed;
-static pthread_mutex_t adding = PTHREAD_MUTEX_INITIALIZER, stopping = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t stopping = PTHREAD_MUTEX_INITIALIZER;   /* held by whoever stops the world, or changes who is in it */
 
 struct vmi_vcpu *vmi_vcpu_of(int fd)
 {
@@ -59,7 +59,7 @@ struct vmi_vcpu *vmi_vcpu_add(int fd, uint32_t kvm_id)
 {
     if (fd < 0 || fd >= MAX_FD)
         return NULL;
-    pthread_mutex_lock(&adding);
+    pthread_mutex_lock(&stopping);
     struct vmi_vcpu *vcpu = by_fd[fd];
     uint32_t known = count;
     if (!vcpu && known < VMI_MAX_VCPUS && (vcpu = calloc(1, sizeof *vcpu))) {
@@ -75,13 +75,13 @@ struct vmi_vcpu *vmi_vcpu_add(int fd, uint32_t kvm_id)
             atomic_store_explicit(&by_fd[fd], vcpu, memory_order_release);
         }
     }
-    pthread_mutex_unlock(&adding);
+    pthread_mutex_unlock(&stopping);
     return vcpu;
 }
 
 void vmi_vcpus_forget(void)
 {
-    pthread_mutex_lock(&adding);
+    pthread_mutex_lock(&stopping);
     for (uint32_t i = 0; i < count; i++) {
         struct vmi_vcpu *vcpu = by_index[i];
         by_fd[vcpu->fd] = NULL;
@@ -91,7 +91,7 @@ void vmi_vcpus_forget(void)
         free(vcpu);
     }
     count = 0;
-    pthread_mutex_unlock(&adding);
+    pthread_mutex_unlock(&stopping);
 }
 
 void vmi_vcpu_leave(struct vmi_vcpu *vcpu)
