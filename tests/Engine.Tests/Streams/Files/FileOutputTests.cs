@@ -196,12 +196,13 @@ public sealed class FileOutputTests : IDisposable
     public void After_a_full_disk_the_file_goes_on_with_whole_lines_and_says_what_is_missing()
     {
         string mount = Directory.CreateDirectory(_folder.File("small")).FullName;
-        if (Run("mount", "-t", "tmpfs", "-o", "size=64k", "none", mount) != 0)
+        // What is written in one piece, 256 KiB at most, fits when the ballast is gone, and not before.
+        if (Run("mount", "-t", "tmpfs", "-o", "size=1m", "none", mount) != 0)
             Assert.Skip("needs the right to mount a tmpfs");
         try
         {
             string ballast = Path.Combine(mount, "ballast");
-            System.IO.File.WriteAllBytes(ballast, new byte[40 * 1024]);
+            System.IO.File.WriteAllBytes(ballast, new byte[900 * 1024]);
             Output output = File("small/a.txt");
             using var set = new StreamSet([output], options: Options with { Capacity = 50, BlockTimeout = TimeSpan.FromSeconds(30) });
             RecordStream file = set.Files.Single(), notices = set.Find("default")!;
