@@ -42,10 +42,10 @@ public sealed class CleanlinessTests
         await using TestGuest guest = await TestGuest.StartAsync(options, Cancel);
         // A CPU's debug registers are too few for all of it.
         using var run = ProbeRun.Start(guest, TestDriver.HasOnlyDebugRegisters ? SessionGuests.Busy : SessionGuests.Busy + """
-            MSRWrite(){ ReadRegister(RCX, #out) }
             Interrupt(14){ ReadRegister(CR2, #out) }
             """ + (KvmLab.IsInside ? "" : """
 
+            MSRWrite(){ ReadRegister(RCX, #out) }
             WriteAt(panic_on_oops){ ReadRegister(RIP, #out) }
             ReadAt(panic_on_oops){ ReadRegister(RIP, #out) }
             """));
