@@ -62,6 +62,12 @@ static bool is_done_here(struct vmi_vcpu *vcpu, const struct vmi_site *site)
 
 /* ---- steps ---- */
 
+/* Where the instruction lies that is stepped: its copy in the cave, or itself. */
+static uint64_t stepped_at(const struct vmi_site *site)
+{
+    return site->cave ? site->cave : site->address;
+}
+
 /* The handler of a vector (Intel SDM volume 3A, 6.11 and 6.14.1), or 0. */
 static uint64_t handler_of(struct vmi_vcpu *vcpu, const struct kvm_sregs *sregs, unsigned vector)
 {
@@ -142,7 +148,7 @@ static void fault(struct vmi_vcpu *vcpu)
     const struct vmi_site *site = &vcpu->step.site;
     const struct kvm_sregs *sregs = enter_space(vcpu);
     size_t word = sregs && !(sregs->efer & LONG_MODE) ? 4 : 8;
-    uint64_t from = site->cave ? site->cave : site->address;
+    uint64_t from = stepped_at(site);
     /* RIP, CS and RFLAGS lie on top, or below an error code. */
     for (unsigned depth = 0; depth < 2; depth++) {
         uint64_t at = vcpu->regs->rsp + depth * word, saved = 0, flags = 0;
@@ -178,7 +184,7 @@ bool vmi_resume_step_is_over(struct vmi_vcpu *vcpu, bool *is_done)
     bool is_stepped = (vcpu->run->debug.arch.dr6 & SINGLE_STEP) != 0, is_fault = is_at_guard(vcpu);
     if (!is_stepped && !is_fault)
         return false;
-    uint64_t start = site->cave ? site->cave : site->address, length = site->cave ? site->cave_length : site->length;
+    uint64_t start = stepped_at(site), length = site->cave ? site->cave_length : site->length;
     *is_done = !is_fault && vcpu->regs->rip != start;
     if (is_fault)
         fault(vcpu);
@@ -204,7 +210,7 @@ void vmi_resume_undo_step(struct vmi_vcpu *vcpu)
     end_step(vcpu);
     if (!is_known)
         return;
-    uint64_t start = site->cave ? site->cave : site->address, length = site->cave ? site->cave_length : site->length;
+    uint64_t start = stepped_at(site), length = site->cave ? site->cave_length : site->length;
     if (vcpu->regs->rip == start)
         go_back(vcpu);
     else if (vcpu->regs->rip == start + length)

@@ -122,6 +122,12 @@ static bool may_step(const struct vmi_tables *tables, const struct vmi_site *sit
     return site->resume == VMI_RESUME_STEP || site->cave != 0 || (site->resume == VMI_RESUME_FLAG && vmi_site_sees_after(tables, site));
 }
 
+/* Where an address is looked for first. */
+static uint32_t first_slot(const struct vmi_tables *tables, uint64_t address)
+{
+    return (uint32_t)(address * 0x9e3779b97f4a7c15ull >> 32) & tables->slots_mask;
+}
+
 static bool take_site(struct vmi_tables *tables, uint32_t index)
 {
     const struct vmi_site *site = &tables->sites[index];
@@ -135,7 +141,7 @@ static bool take_site(struct vmi_tables *tables, uint32_t index)
     }
     if (!is_executed(site))
         return true;
-    uint32_t slot = (uint32_t)(site->address * 0x9e3779b97f4a7c15ull >> 32) & tables->slots_mask;
+    uint32_t slot = first_slot(tables, site->address);
     for (; tables->slots[slot] != 0; slot = (slot + 1) & tables->slots_mask)
         if (tables->sites[tables->slots[slot] - 1].address == site->address)
             return false;
@@ -231,7 +237,7 @@ void vmi_tables_free(struct vmi_tables *tables)
 
 const struct vmi_site *vmi_tables_at(const struct vmi_tables *tables, uint64_t address)
 {
-    uint32_t slot = (uint32_t)(address * 0x9e3779b97f4a7c15ull >> 32) & tables->slots_mask;
+    uint32_t slot = first_slot(tables, address);
     for (; tables->slots[slot] != 0; slot = (slot + 1) & tables->slots_mask)
         if (tables->sites[tables->slots[slot] - 1].address == address)
             return &tables->sites[tables->slots[slot] - 1];
