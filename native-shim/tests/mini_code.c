@@ -105,6 +105,14 @@ __asm__(
     "  dec %rsi; jnz 1b\n"
     "3: hlt; jmp 3b\n"
 
+    /* An exit each round that is the VMM's. */
+    ".globl mini_exit; mini_exit:\n"
+    "  xor %r15d, %r15d\n"
+    "1: out %al, $0x10\n"
+    "  incq 16(%rdi)\n"
+    "  dec %rsi; jnz 1b\n"
+    "3: hlt; jmp 3b\n"
+
     ".globl mini_idle; mini_idle:\n"
     "  xor %r15d, %r15d\n"
     "1: incq 16(%rdi)\n"

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -145,7 +146,7 @@ static void after_kick(struct mini_vcpu *vcpu)
 static void run_until_halted(void)
 {
     for (;;) {
-        int result = ioctl(mine->fd, KVM_RUN, 0);
+        int result = mini.is_without_shim ? (int)syscall(SYS_ioctl, mine->fd, KVM_RUN, 0) : ioctl(mine->fd, KVM_RUN, 0);
         if (result != 0 && errno == EINTR)
             after_kick(mine);
         else if (result != 0)

@@ -33,6 +33,7 @@ struct mini_machine {
     int vm;
     uint8_t *ram;
     uint32_t count;
+    _Atomic bool is_without_shim;        /* the vCPUs' next runs call the kernel itself */
     struct mini_vcpu vcpus[MINI_MOST_VCPUS];
 };
 

@@ -3,7 +3,7 @@ using VmiPl.Benchmarks;
 
 // Prints each figure next to what it is measured against, in one run. Benchmarks do not decide whether tests pass.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-string[] wanted = args.Length == 0 ? ["stream", "list", "attach", "programs", "language", "streams", "probes", "receive"] : args;
+string[] wanted = args.Length == 0 ? ["stream", "list", "attach", "programs", "language", "streams", "probes", "drivers", "receive"] : args;
 var report = new Report();
 foreach (string section in wanted)
 {
@@ -30,11 +30,14 @@ foreach (string section in wanted)
         case "probes":
             ProbeSection.Run(report);
             break;
+        case "drivers":
+            DriverSection.Run(report);
+            break;
         case "receive":
             ReceiveSection.Run(report);
             break;
         default:
-            Console.Error.WriteLine($"There is no benchmark '{section}'; there are stream, list, attach, programs, language, streams, probes, receive.");
+            Console.Error.WriteLine($"There is no benchmark '{section}'; there are stream, list, attach, programs, language, streams, probes, drivers, receive.");
             return 2;
     }
 }

@@ -11,7 +11,7 @@ internal static class ReceiveSection
 
     public static void Run(Report report)
     {
-        string root = FindRoot();
+        string root = Report.Root;
         string host = Path.Combine(root, "tests/PowerShellHost/bin/Release/net10.0/PowerShellHost.dll"), module = Path.Combine(root, "out/VmiPl");
         using TestGuest guest = Guests.Start(RamBackend.Private);
         var start = new ProcessStartInfo("dotnet", ["exec", host, Path.Combine(root, "tests/Benchmarks/receive.ps1"), module, guest.Name]) { RedirectStandardOutput = true };
@@ -24,13 +24,5 @@ internal static class ReceiveSection
         double rate = output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' '))
             .Max(words => double.Parse(words[0], CultureInfo.InvariantCulture) / double.Parse(words[1], CultureInfo.InvariantCulture));
         report.Add("Records through Receive-VmiStream, one consumer", $"{rate / 1e3:0} thousand/s", $"over {Aim / 1e3:0}", rate > Aim);
-    }
-
-    private static string FindRoot()
-    {
-        string folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "VmiPl.slnx")))
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The benchmarks do not lie in the repository.");
-        return folder;
     }
 }

@@ -6,4 +6,7 @@ public sealed class GuestException : Exception
     public GuestException() { }
     public GuestException(string message) : base(message) { }
     public GuestException(string message, Exception inner) : base(message, inner) { }
+
+    /// <summary>Whether the guest runs and does not answer.</summary>
+    public bool IsHang { get; init; }
 }

@@ -74,6 +74,8 @@ public sealed record GuestOptions
     public bool TestModule { get; init; }
     /// <summary>The QEMU program; null for <c>VMIPL_QEMU</c>, else <c>qemu-system-x86_64</c> on the PATH.</summary>
     public string? Qemu { get; init; }
+    /// <summary>A library for QEMU's <c>LD_PRELOAD</c>; as <c>VMIPL_PRELOAD</c> says, else none.</summary>
+    public string? Preload { get; init; } = Environment.GetEnvironmentVariable("VMIPL_PRELOAD");
     /// <summary>QEMU's <c>-L</c>, for one that lies unpacked somewhere; null for its own.</summary>
     public string? QemuDataFolder { get; init; }
     /// <summary>How long booting, and each command, may take before the guest is given up.</summary>

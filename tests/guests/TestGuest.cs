@@ -10,6 +10,8 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
 
     // The longest truth seen is 20 MB; the file is sparse.
     private const long TruthSize = 128L << 20;
+    // Ten times what a boot takes there.
+    private static readonly TimeSpan _labBoot = TimeSpan.FromMinutes(1.5);
     private static int _count;
     private readonly string _folder;
     private readonly ControlPort _control;
@@ -33,7 +35,11 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
                 options.Modules.Split(' ', StringSplitOptions.RemoveEmptyEntries),
                 options.TestModule ? [TestModule.For(options.Kernel, kernel)] : []);
             _control = control = new ControlPort(Path.Combine(_folder, "control"));
-            _qemu = new RunningQemu(_folder, program, QemuCommand.Arguments(options, kernel, Name, _folder));
+            List<string> arguments = QemuCommand.Arguments(options, kernel, Name, _folder);
+            // By env, which becomes QEMU: a library in the helper's own environment would be loaded into the helper.
+            _qemu = options.Preload is { Length: > 0 } library
+                ? new RunningQemu(_folder, "env", [$"LD_PRELOAD={library}", program, .. arguments])
+                : new RunningQemu(_folder, program, arguments);
         }
         catch
         {
@@ -66,7 +72,7 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
 
     /// <summary>Boots a guest; it is complete when all its processes are what they should be. A guest whose kernel panics on the way
     /// is booted again: QEMU's multi-threaded TCG now and then runs into an instruction that a starting kernel is patching on
-    /// another vCPU.</summary>
+    /// another vCPU. So is one that hangs in the <see cref="KvmLab"/>, whose emulation under it is the same; standard error then has its registers.</summary>
     /// <exception cref="GuestException">Something is missing on this host, or the guest did not come up: the message has its console.</exception>
     public static async Task<TestGuest> StartAsync(GuestOptions options, CancellationToken cancel = default)
     {
@@ -81,6 +87,10 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
             {
                 // Another vCPU's patching met this one's fetching.
             }
+            catch (GuestException e) when (e.IsHang && boot < Boots && KvmLab.IsInside)
+            {
+                await System.Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
+            }
         }
     }
 
@@ -93,7 +103,7 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
             {
                 await guest._control.AcceptAsync(token).ConfigureAwait(false);
                 return await guest._control.ReceiveAsync(token).ConfigureAwait(false);
-            }, cancel).ConfigureAwait(false);
+            }, cancel, KvmLab.IsInside ? _labBoot : options.Timeout).ConfigureAwait(false);
             if (options.Spinning)
                 await guest.CommandAsync($"spin {options.Vcpus}", cancel).ConfigureAwait(false);
             return guest;
@@ -191,10 +201,11 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
     }
 
     // An answer, or an exception that says why there is none: QEMU ended, the guest hung, the caller gave up.
-    private async Task<string> WaitAsync(string what, Func<CancellationToken, Task<string?>> ask, CancellationToken cancel)
+    private async Task<string> WaitAsync(string what, Func<CancellationToken, Task<string?>> ask, CancellationToken cancel, TimeSpan? within = null)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        limit.CancelAfter(Options.Timeout);
+        var time = within ?? Options.Timeout;
+        limit.CancelAfter(time);
         Task<string?> asked = ask(limit.Token);
         try
         {
@@ -206,7 +217,8 @@ public sealed class TestGuest : IAsyncDisposable, IDisposable
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            throw new GuestException($"The guest {Name} gave no answer to '{what}' within {Options.Timeout}.{Console()}");
+            var state = MonitorPath is { } monitor && Options.Monitor == MonitorKind.Qmp ? await HangReport.TakeAsync(monitor).ConfigureAwait(false) : "";
+            throw new GuestException($"The guest {Name} gave no answer to '{what}' within {time}.{Console()}\n{state}") { IsHang = true };
         }
     }
 

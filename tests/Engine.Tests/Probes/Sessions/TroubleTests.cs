@@ -12,9 +12,11 @@ using VmiPl.Tests.Guests;
 using VmiPl.Tests.Machines;
 using VmiPl.Tests.Synthetic;
 
+using static VmiPl.Tests.Probes.Sessions.Trouble;
+
 namespace VmiPl.Tests.Probes.Sessions;
 
-/// <summary>What others do to a machine, its monitor and its gdbstub while probes run; the guest goes on in every case.</summary>
+/// <summary>What others do to a machine while probes run, whichever driver runs them; the guest goes on in every case.</summary>
 [Collection(nameof(GuardianProgram))]
 public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGuest>
 {
@@ -28,7 +30,7 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
     public async Task A_pause_by_somebody_else_is_told_and_outlives_the_probes()
     {
         using var run = ProbeRun.Start(Guest, Busy);
-        Tell("stop");
+        Tell(Guest, "stop");
         Assert.Contains("paused", Assert.IsType<NoticeRecord>(await run.NextAsync("default", Cancel)).Text, StringComparison.Ordinal);
         // Control goes on.
         run.Session.Enable(0, false);
@@ -36,7 +38,7 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
         run.Session.Stop();
 
         QemuTrace.AssertClean(Guest, "paused");
-        Tell("cont");
+        Tell(Guest, "cont");
         await AssertGoesOnAsync(Guest);
     }
 
@@ -69,7 +71,7 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
             // A stop that comes while the machine stands still for an event is none.
             IdleQemu.Await(() =>
             {
-                Tell("stop");
+                Tell(Guest, "stop");
                 return QemuTrace.Status(Guest) == "paused";
             });
             host.Kill();
@@ -77,18 +79,18 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
         }
 
         QemuTrace.AssertClean(Guest, "paused");
-        Tell("cont");
+        Tell(Guest, "cont");
         await AssertGoesOnAsync(Guest);
     }
 
     [Fact]
     public async Task A_paused_machine_gets_probes_that_work_when_it_runs()
     {
-        Tell("stop");
+        Tell(Guest, "stop");
         using (var run = ProbeRun.Start(Guest, Busy))
         {
             Assert.Equal("paused", QemuTrace.Status(Guest));
-            Tell("cont");
+            Tell(Guest, "cont");
             await Guest.CommandAsync("calls 5", Cancel);
             Assert.NotEmpty(run.Stop("out"));
         }
@@ -112,173 +114,11 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
             if (++pauses == 4)
                 run.Session.Enable(1, false);
             // Whoever hears of a pause may resume the machine at once.
-            Tell("cont");
+            Tell(Guest, "cont");
         }
         await spawned;
         await Guest.CommandAsync("calls 5", Cancel);
         Assert.NotEmpty(run.Stop("out"));
-        await AssertGoesOnAsync(Guest);
-    }
-
-    [Fact]
-    public async Task A_monitor_that_is_held_by_somebody_at_the_end_is_told_and_the_guest_runs()
-    {
-        using (var run = ProbeRun.Start(Guest, Busy))
-        {
-            using (new QmpSocket(Guest.MonitorPath!))
-            {
-                VmiException problem = Assert.Throws<VmiException>(run.Session.Stop);
-                Assert.Contains("gdbserver none", problem.Message, StringComparison.Ordinal);
-            }
-            Assert.Equal(SessionState.Stopped, run.Session.State);
-        }
-        Assert.Equal("running", QemuTrace.Status(Guest));
-        await Guest.CommandAsync("calls 5", Cancel);
-        // What stayed open is no obstacle.
-        using (var run = ProbeRun.Start(Guest, Busy))
-            run.Session.Stop();
-        await AssertGoesOnAsync(Guest);
-    }
-
-    [Fact]
-    public async Task A_monitor_whose_socket_is_gone_is_told_and_the_guest_runs()
-    {
-        string away = Guest.MonitorPath + "-away";
-        using (var run = ProbeRun.Start(Guest, Busy))
-        {
-            using (new QmpSocket(Guest.MonitorPath!))
-                File.Move(Guest.MonitorPath!, away);
-            Assert.Throws<VmiException>(run.Session.Stop);
-            File.Move(away, Guest.MonitorPath!);
-        }
-        await Guest.CommandAsync("calls 5", Cancel);
-        using (var run = ProbeRun.Start(Guest, Busy))
-            run.Session.Stop();
-        await AssertGoesOnAsync(Guest);
-    }
-
-    [Fact]
-    public async Task Another_client_of_the_stub_is_left_alone()
-    {
-        using var folder = new TemporaryFolder();
-        Human($"gdbserver unix:{folder.File("other")},server=on,wait=off");
-        using (var other = new GdbClient(folder.File("other")))
-        {
-            Assert.StartsWith("QC", other.Ask("qC"), StringComparison.Ordinal);
-            Assert.Equal(VmiErrorCode.StubBusy, Assert.Throws<VmiException>(() => ProbeRun.Start(Guest, Busy)).Code);
-            Assert.StartsWith("QC", other.Ask("qC"), StringComparison.Ordinal);
-            Assert.Equal("OK", other.Ask("D"));
-        }
-        // One without a client is somebody's, too.
-        Assert.Equal(VmiErrorCode.StubBusy, Assert.Throws<VmiException>(() => ProbeRun.Start(Guest, Busy)).Code);
-        Human("gdbserver none");
-        await AssertGoesOnAsync(Guest);
-    }
-
-    [Fact]
-    public async Task A_stub_that_is_closed_by_somebody_is_cleaned_of_breakpoints()
-    {
-        using var run = ProbeRun.Start(Guest, Busy);
-        Human("gdbserver none");
-        await run.Session.Over.WaitAsync(Cancel);
-
-        AssertEnded(run, VmiErrorCode.StubLost, VmiErrorCode.GuardianUnavailable);
-        await AssertGoesOnAsync(Guest);
-    }
-
-    [Fact]
-    public async Task A_stub_that_is_opened_anew_by_somebody_is_given_back_without_breakpoints()
-    {
-        using var folder = new TemporaryFolder();
-        using (var run = ProbeRun.Start(Guest, Busy))
-        {
-            using (var monitor = new QmpSocket(Guest.MonitorPath!))
-            {
-                monitor.Human("gdbserver none");
-                monitor.Human($"gdbserver unix:{folder.File("other")},server=on,wait=off");
-            }
-            await run.Session.Over.WaitAsync(Cancel);
-            AssertEnded(run, VmiErrorCode.StubLost, VmiErrorCode.GuardianUnavailable);
-        }
-        await Guest.CommandAsync("calls 5", Cancel);
-        using (var other = new GdbClient(folder.File("other")))
-        {
-            Assert.StartsWith("QC", other.Ask("qC"), StringComparison.Ordinal);
-            Assert.Equal("OK", other.Ask("D"));
-        }
-        Human("gdbserver none");
-        await AssertGoesOnAsync(Guest);
-    }
-
-    /// <summary>Under load it is taken in the middle of a step now and then, whose end nobody hears.</summary>
-    [Fact]
-    public async Task A_stub_that_is_opened_anew_while_a_vcpu_is_stepped_leaves_no_step_behind()
-    {
-        using var folder = new TemporaryFolder();
-        await Guest.CommandAsync("load on", Cancel);
-        for (int i = 0; i < FullCounts.Or(8, 100); i++)
-        {
-            string other = folder.File($"other{i}");
-            using (var run = ProbeRun.Start(Guest, SessionGuests.Busy))
-            {
-                await run.NextAsync("out", Cancel);
-                using (var monitor = new QmpSocket(Guest.MonitorPath!))
-                {
-                    monitor.Human("gdbserver none");
-                    monitor.Human($"gdbserver unix:{other},server=on,wait=off");
-                }
-                await run.Session.Over.WaitAsync(Cancel);
-                AssertEnded(run, VmiErrorCode.StubLost, VmiErrorCode.GuardianUnavailable);
-            }
-            await Guest.CommandAsync("ping", Cancel);
-            Assert.Equal("running", QemuTrace.Status(Guest));
-            Human("gdbserver none");
-        }
-        Assert.Equal(0ul, (await Guest.FactsAsync("load status", Cancel))["errors"]);
-        await Guest.CommandAsync("load off", Cancel);
-        await AssertGoesOnAsync(Guest);
-    }
-
-    [Fact]
-    public async Task Whoever_takes_the_stub_and_is_connected_keeps_it_and_the_error_says_what_is_left()
-    {
-        using var folder = new TemporaryFolder();
-        var options = ProbeRun.Options() with { Streams = new StreamOptions { Capacity = 1, OnFull = FullPolicy.Block, BlockTimeout = TimeSpan.FromSeconds(5) } };
-        using (var run = ProbeRun.Start(Guest, Busy, options))
-        {
-            Task<string> calls = Guest.CommandAsync("calls 50", Cancel);
-            // The driver is held by a full stream meanwhile.
-            IdleQemu.Await(() => run.Status(0).Records > 1);
-            using var monitor = new QmpSocket(Guest.MonitorPath!);
-            monitor.Human("gdbserver none");
-            monitor.Human($"gdbserver unix:{folder.File("other")},server=on,wait=off");
-            using var other = new GdbClient(folder.File("other"));
-            Assert.StartsWith("QC", other.Ask("qC"), StringComparison.Ordinal);
-            monitor.Dispose();
-            await run.Session.Over.WaitAsync(Cancel);
-
-            AssertEnded(run, VmiErrorCode.StubLost, VmiErrorCode.GuardianUnavailable);
-            Assert.Contains("detaches", run.Session.Failure!.Message, StringComparison.Ordinal);
-            Assert.StartsWith("QC", other.Ask("qC"), StringComparison.Ordinal);
-            Assert.Equal("OK", other.Ask("D"));
-            await calls;
-        }
-        Human("gdbserver none");
-        await AssertGoesOnAsync(Guest);
-    }
-
-    [Fact]
-    public async Task A_guardian_that_is_killed_ends_the_session_cleanly()
-    {
-        await Guest.CommandAsync("load on", Cancel);
-        using var run = ProbeRun.Start(Guest, Busy);
-        using (Process guardian = Process.GetProcessById(Assert.Single(QemuTrace.Guardians(Guest))))
-            guardian.Kill();
-        await run.Session.Over.WaitAsync(Cancel);
-
-        AssertEnded(run, VmiErrorCode.StubLost, VmiErrorCode.GuardianUnavailable);
-        Assert.Equal(0ul, (await Guest.FactsAsync("load status", Cancel))["errors"]);
-        await Guest.CommandAsync("load off", Cancel);
         await AssertGoesOnAsync(Guest);
     }
 
@@ -448,35 +288,5 @@ public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGu
         Assert.Equal("ready", await guest.CommandAsync("ping", Cancel));
         await guest.CommandAsync("ping", Cancel);
         QemuTrace.AssertClean(guest);
-    }
-
-    private static void AssertEnded(ProbeRun run, params VmiErrorCode[] codes)
-    {
-        Assert.Equal(SessionState.Ended, run.Session.State);
-        Assert.Contains(run.Session.Failure!.Code, codes);
-        Assert.Contains(run.Drain("default"), record => record is NoticeRecord { Error: { } error } && error == run.Session.Failure.Message);
-        Assert.Throws<VmiException>(() => run.Session.Enable(0, true));
-    }
-
-    private static async Task AssertGoesOnAsync(TestGuest guest)
-    {
-        QemuTrace.AssertClean(guest);
-        // A breakpoint that was left would stop it here.
-        await guest.CommandAsync("calls 5", Cancel);
-        QemuTrace.AssertClean(guest);
-    }
-
-    private static void Tell(TestGuest guest, string command, object? arguments = null)
-    {
-        using var monitor = new QmpSocket(guest.MonitorPath!);
-        monitor.Execute(command, arguments);
-    }
-
-    private void Tell(string command) => Tell(Guest, command);
-
-    private void Human(string line)
-    {
-        using var monitor = new QmpSocket(Guest.MonitorPath!);
-        monitor.Human(line);
     }
 }
