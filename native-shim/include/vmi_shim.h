@@ -59,6 +59,7 @@ enum vmi_notice {
     VMI_NOTICE_MEMORY = 66,    /* nothing: the guest's memory map has changed; send VMI_MEMORY again */
     VMI_NOTICE_RESET = 67,     /* vmi_number, a vCPU: an event without paging: the guest was reset */
     VMI_NOTICE_HELD = 68,      /* vmi_number, a vCPU: it was held too long for the client, and went on by itself */
+    VMI_NOTICE_STILL = 69,     /* vmi_number: no vCPU runs; 0 when that is new, 1 when it has lasted for a second. Events may hold them, too: ask QEMU */
 };
 
 struct vmi_hello {

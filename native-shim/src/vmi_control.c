@@ -19,7 +19,10 @@
 #include "vmi_system.h"
 #include "vmi_traps.h"
 
-enum { TICK_MS = 20, SEND_S = 2 };
+enum { TICK_MS = 20, QUIET_TICK_MS = 100, SEND_S = 2 };
+
+/* Since when no vCPU was seen to run. */
+struct stillness { uint64_t since_ns; uint32_t looks, told; };
 
 static pthread_t thread;
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
@@ -106,29 +109,37 @@ static void accept_client(int listener, struct vmi_session *session)
         vmi_session_open(session, fd);
 }
 
-/* Two looks in a row at which no vCPU ran: the machine is paused, perhaps to be saved. */
-static void look_for_pause(bool *was_out)
-{
-    bool are_out = vmi_vcpus_are_out();
-    if (are_out && *was_out)
-        vmi_control_lift();
-    *was_out = are_out;
-}
-
 static bool has_traps_in(void)
 {
     return vmi_world.is_placed;
 }
 
+/* Where no vCPU runs at two looks in a row the machine is paused, perhaps to be saved. The client hears of it a little later: it has nothing to hurry for. */
+static void look_for_pause(struct stillness *still, struct vmi_session *session)
+{
+    static const uint32_t told_after_ms[] = { 2 * QUIET_TICK_MS, 1000 };
+    uint64_t now = vmi_system_monotonic_ns();
+    if (!vmi_vcpus_are_out()) {
+        *still = (struct stillness){ 0 };
+        return;
+    }
+    if (still->looks++ == 0)
+        still->since_ns = now;
+    else if (has_traps_in())
+        vmi_control_lift();
+    if (still->told < 2 && now - still->since_ns >= told_after_ms[still->told] * 1000000ull)
+        vmi_session_tell_still(session, still->told++);
+}
+
 static int timeout(const struct vmi_session *session)
 {
     int due = vmi_session_due_ms(session);
-    return due >= 0 ? due : has_traps_in() ? TICK_MS : -1;
+    return due >= 0 ? due : has_traps_in() ? TICK_MS : session->client >= 0 ? QUIET_TICK_MS : -1;
 }
 
 static void serve(int listener, struct vmi_session *session)
 {
-    bool was_out = false;
+    struct stillness still = { 0 };
     while (!atomic_load(&is_to_end)) {
         struct pollfd ends[] = {
             { .fd = atomic_load(&vmi_world.signal), .events = POLLIN },
@@ -139,10 +150,10 @@ static void serve(int listener, struct vmi_session *session)
         uint64_t count;
         if (ends[0].revents && read(ends[0].fd, &count, sizeof count) < 0)
             continue;
-        if (ready == 0 && has_traps_in())
-            look_for_pause(&was_out);
+        if (ready == 0)
+            look_for_pause(&still, session);
         else
-            was_out = false;
+            still.looks = 0;
         vmi_session_tell(session);
         if (ready > 0 && session->client >= 0 && ends[2].revents)
             vmi_session_receive(session);

@@ -600,3 +600,10 @@ void vmi_session_tell(struct vmi_session *session)
     if (vmi_world.map.is_stale && !session->is_over && !atomic_exchange(&vmi_world.is_map_told, 1))
         notify(session, VMI_NOTICE_MEMORY, NULL, 0);
 }
+
+void vmi_session_tell_still(struct vmi_session *session, uint32_t lasting)
+{
+    struct vmi_number number = { lasting, 0 };
+    if (session->is_greeted && !session->is_over)
+        notify(session, VMI_NOTICE_STILL, &number, sizeof number);
+}

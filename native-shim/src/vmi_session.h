@@ -32,6 +32,9 @@ void vmi_session_receive(struct vmi_session *session);
 /* Passes on what vCPUs have for the client. */
 void vmi_session_tell(struct vmi_session *session);
 
+/* Tells a client that no vCPU runs. */
+void vmi_session_tell_still(struct vmi_session *session, uint32_t lasting);
+
 /* Puts everything back for a client that is gone. Where that could not be done, it is to be tried again: in so many ms, else -1. */
 void vmi_session_close_gone(struct vmi_session *session);
 int vmi_session_due_ms(const struct vmi_session *session);

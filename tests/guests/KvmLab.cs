@@ -142,7 +142,7 @@ public static class KvmLab
             "-chardev", $"socket,id=output,path={InFolder("output")}", "-serial", "chardev:output",
             "-serial", $"file:{InFolder("status")}",
             "-kernel", kernel.Image, "-initrd", InFolder("initramfs"),
-            "-append", "console=ttyS0 loglevel=4 panic=-1 no_timer_check mitigations=off",
+            "-append", "console=ttyS0 loglevel=4 panic=-1 no_timer_check mitigations=off kvm.halt_poll_ns=0",
             "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
         ]);
         if (options.SharedFolder is { } shared)

@@ -88,7 +88,7 @@ internal sealed class ShimDriver : IProbeDriver
     }
 
     /// <inheritdoc/>
-    public void Pause() => Do(_ => Machine.GetMonitor().Suspend());
+    public void Pause() => Do(session => session.Pause());
 
     /// <inheritdoc/>
     public ProbeCounters CountersOf(int probe) => _session?.CountersOf(probe) ?? default;

@@ -35,6 +35,7 @@ internal sealed class ShimSession : IDisposable
     private readonly ShimPump _pump;
     private readonly GuestCode _code;
     private readonly ReadJudge _judge;
+    private readonly StandstillWatch _standstill;
     private ShimSites? _sites;
     private int _programs;
     private bool _modulesChanged;
@@ -51,6 +52,7 @@ internal sealed class ShimSession : IDisposable
         _modules = ModuleTracker.For(guest, _inOrder, kinds, () => _modulesChanged = true, problem => events.Notice(problem, isError: false));
         _code = new GuestCode(guest);
         _judge = new ReadJudge(_code);
+        _standstill = new StandstillWatch(Machine, events);
         _pump = new ShimPump(link.Ring, events, Machine.Name, _inOrder.Select(probe => probe.Id).ToHashSet());
     }
 
@@ -66,6 +68,8 @@ internal sealed class ShimSession : IDisposable
             MachineState state = Machine.QueryState();
             if (state is not (MachineState.Running or MachineState.Paused))
                 throw new VmiException(VmiErrorCode.NotSupported, $"Machine '{Machine.Name}' neither runs nor is paused: its state is {state}.", Machine.Name);
+            if (state == MachineState.Paused)
+                _standstill.Expect();
             SendMemory();
             Shim.Ask(AbiRequest.Threads, ShimProtocol.Bytes<AbiThread>(
                 [.. VcpuThreads.Read(Machine).Take(AbiNumbers.MaxVcpus).Select(thread => new AbiThread { Vcpu = (uint)thread.Vcpu, Thread = (uint)thread.Thread })]));
@@ -154,6 +158,13 @@ internal sealed class ShimSession : IDisposable
     /// <summary>Waits, for a bounded time, until what the probes have seen by now is in their streams. Not under the driver's lock.</summary>
     public void CatchUp() => _pump.CatchUp(Machine.Limits.ShimAnswerTime);
 
+    /// <summary>Pauses the machine for somebody who asks the session. Throws what the monitor throws.</summary>
+    public void Pause()
+    {
+        _standstill.Expect();
+        Machine.GetMonitor().Suspend();
+    }
+
     /// <summary>Deals with something that the shim tells. Throws what ends the session.</summary>
     public void OnNotice(ShimMessage notice)
     {
@@ -173,6 +184,9 @@ internal sealed class ShimSession : IDisposable
             case AbiNotice.Held:
                 _events.Notice(
                     string.Create(CultureInfo.InvariantCulture, $"vCPU {notice.As<AbiNumber>().Number} was held for longer than it may be, and went on by itself: what it did then may have gone unseen."), isError: true);
+                break;
+            case AbiNotice.Still:
+                _standstill.OnStill(notice.As<AbiNumber>().Number != 0);
                 break;
             default:
                 throw ShimProtocol.Broken($"a notice of type {notice.Head.Type}");
@@ -205,6 +219,7 @@ internal sealed class ShimSession : IDisposable
         }
         if (!_pump.Finish(Machine.Limits.ShimTimeout))
             problem ??= new VmiException(VmiErrorCode.Timeout, "The last records could not be taken in time.", Machine.Name);
+        _standstill.Finish();
         return problem ?? _pump.Problem;
     }
 
@@ -277,7 +292,7 @@ internal sealed class ShimSession : IDisposable
     {
         try
         {
-            Machine.GetMonitor().Suspend();
+            Pause();
         }
         catch (VmiException e) when (e.Code != VmiErrorCode.MachineLost)
         {

@@ -77,7 +77,7 @@ int workload(const char *line, char *reply, int *result)
     static const struct { const char *name; int (*run)(const char *arguments, char *reply); } known[] = {
         { "calls", calls }, { "spawn", spawn }, { "spawned", spawned }, { "sysctl", sysctl }, { "faults", faults },
         { "int3", int3 }, { "switches", switches }, { "msr", msr }, { "load", load }, { "insmod", insmod },
-        { "rmmod", rmmod }, { "module", module },
+        { "rmmod", rmmod }, { "module", module }, { "trace", trace }, { "debug", debug },
     };
     for (word i = 0; i < sizeof known / sizeof *known; i++) {
         word size = length(known[i].name);

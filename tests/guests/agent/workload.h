@@ -7,10 +7,10 @@
 enum {
 #if defined(__x86_64__)
     NR_mmap = 9, NR_munmap = 11, NR_rt_sigaction = 13, NR_pread64 = 17, NR_pwrite64 = 18, NR_sched_yield = 24, NR_getpid = 39,
-    NR_getrusage = 98, NR_delete_module = 176, NR_sched_getaffinity = 204,
+    NR_getrusage = 98, NR_getpgid = 121, NR_ptrace = 101, NR_delete_module = 176, NR_sched_getaffinity = 204,
 #else
     NR_mmap = 90, NR_munmap = 91, NR_rt_sigaction = 174, NR_pread64 = 180, NR_pwrite64 = 181, NR_sched_yield = 158, NR_getpid = 20,
-    NR_getrusage = 77, NR_delete_module = 129, NR_sched_getaffinity = 242,
+    NR_getrusage = 77, NR_getpgid = 132, NR_ptrace = 26, NR_delete_module = 129, NR_sched_getaffinity = 242,
 #endif
 };
 
@@ -54,3 +54,5 @@ int load(const char *arguments, char *reply);
 int insmod(const char *arguments, char *reply);
 int rmmod(const char *arguments, char *reply);
 int module(const char *arguments, char *reply);
+int trace(const char *arguments, char *reply);
+int debug(const char *arguments, char *reply);
