@@ -60,6 +60,7 @@ enum vmi_notice {
     VMI_NOTICE_RESET = 67,     /* vmi_number, a vCPU: an event without paging: the guest was reset */
     VMI_NOTICE_HELD = 68,      /* vmi_number, a vCPU: it was held too long for the client, and went on by itself */
     VMI_NOTICE_STILL = 69,     /* vmi_number: no vCPU runs; 0 when that is new, 1 when it has lasted for a second. Events may hold them, too: ask QEMU */
+    VMI_NOTICE_PAGES = 70,     /* vmi_number, a vCPU: it wrote to a page of VMI_TRAP_PAGE by an instruction that KVM can't emulate: none is watched any more */
 };
 
 struct vmi_hello {
@@ -137,6 +138,7 @@ enum vmi_trap {
     VMI_TRAP_ACCESS = 2,     /* a debug register at memory that is read or written */
     VMI_TRAP_PORT = 3,       /* the instruction's first two bytes become `out imm8, al`; kernel code only */
     VMI_TRAP_INT3 = 4,       /* its first byte becomes `int3` */
+    VMI_TRAP_PAGE = 5,       /* memory that is written, through whatever address: its page is read-only for the guest, and KVM hands each write out */
 };
 
 /* How the trapped instruction is executed. */
@@ -152,7 +154,7 @@ enum vmi_resume {
 
 struct vmi_site {
     uint64_t address;        /* virtual */
-    uint64_t physical;       /* of the first byte; for the traps that change memory */
+    uint64_t physical;       /* of the first byte; for the traps that change memory, and those of pages */
     uint64_t cave;           /* virtual address of the copy, or 0 */
     uint64_t cave_physical;
     uint32_t id;             /* the client's own number for it */
@@ -169,6 +171,8 @@ struct vmi_site {
     int32_t displacement;
     int32_t shown;           /* added to RIP before programs see it: a site may stand behind an instruction that does nothing */
     uint32_t flags;          /* enum vmi_site_flag */
+    uint32_t bytes;          /* of the memory of VMI_TRAP_PAGE: within one page of 4 KiB */
+    uint32_t unused;
     uint8_t original[VMI_MAX_INSTRUCTION];        /* what stands at the address: checked before anything is changed */
     uint8_t copy[VMI_MAX_INSTRUCTION];            /* the instruction as it is to run in the cave */
     uint8_t cave_original[VMI_MAX_INSTRUCTION];   /* what stands in the cave */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "vmi_control.h"
+#include "vmi_pages.h"
 #include "vmi_run.h"
 #include "vmi_slots.h"
 #include "vmi_system.h"
@@ -94,10 +95,13 @@ static int create_vcpu(int fd, uint32_t request, unsigned long argument)
 /* Traps do not go with memory that is on its way elsewhere. */
 static void follow_log(const struct kvm_userspace_memory_region *region)
 {
-    if (!vmi_traps_would_be_logged(region))
-        return;
-    atomic_store(&vmi_world.is_logged, 1);
-    vmi_traps_lift();
+    if (vmi_traps_would_be_logged(region)) {
+        atomic_store(&vmi_world.is_logged, 1);
+        vmi_traps_lift();
+    }
+    /* QEMU finds its slots as it has set them. */
+    if (vmi_pages_take())
+        atomic_store(&vmi_world.is_lifted, 1);
 }
 
 static int set_memory(int fd, uint32_t request, unsigned long argument)
@@ -110,6 +114,8 @@ static int set_memory(int fd, uint32_t request, unsigned long argument)
     /* With nothing at work no vCPU looks at memory, and the machine need not stand still. */
     vmi_world_lock();
     bool is_still = !vmi_world.tables || vmi_control_bring_out();
+    while (!is_still && vmi_pages_are_in())
+        is_still = vmi_control_bring_out();   /* QEMU does not survive a slot that is other than it has set it */
     if (is_still)
         follow_log(&region);
     int result = vmi_system_ioctl(fd, request, argument);

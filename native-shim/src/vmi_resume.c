@@ -49,10 +49,18 @@ static bool load(struct vmi_vcpu *vcpu, const struct vmi_site *site)
     return true;
 }
 
+/* Where a debug register is, the guest's code is its own to change: a breakpoint or a call of its own tracing may stand there now. */
+static bool is_other_now(const struct vmi_site *site)
+{
+    uint8_t there[VMI_MAX_INSTRUCTION];
+    return site->trap == VMI_TRAP_EXECUTE
+        && (vmi_physical_read(&vmi_world.map, site->physical, there, site->length) != site->length || memcmp(there, site->original, site->length) != 0);
+}
+
 static bool is_done_here(struct vmi_vcpu *vcpu, const struct vmi_site *site)
 {
     switch (site->resume) {
-    case VMI_RESUME_SKIP: return true;
+    case VMI_RESUME_SKIP: return !is_other_now(site);
     case VMI_RESUME_PUSH: return push(vcpu, site);
     case VMI_RESUME_MOVE: move(vcpu, site); return true;
     case VMI_RESUME_LOAD: return load(vcpu, site);
@@ -225,7 +233,7 @@ void vmi_resume(struct vmi_vcpu *vcpu, const struct vmi_site *site, bool sees_af
     if (is_done_here(vcpu, site)) {
         vcpu->regs->rip += site->length;
         vmi_registers_changed(vcpu);
-    } else if (site->resume == VMI_RESUME_FLAG && !sees_after) {
+    } else if ((site->resume == VMI_RESUME_FLAG || site->resume == VMI_RESUME_SKIP) && !sees_after) {
         vcpu->regs->rflags |= RESUME_FLAG;
         vmi_registers_changed(vcpu);
     } else {

@@ -1,9 +1,11 @@
 #include "vmi_run.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "vmi_call.h"
 #include "vmi_event.h"
+#include "vmi_pages.h"
 #include "vmi_registers.h"
 #include "vmi_resume.h"
 #include "vmi_retry.h"
@@ -120,11 +122,54 @@ static bool on_debug(struct vmi_vcpu *vcpu)
     return true;
 }
 
+/* A write to a page that the guest may read only: it is done here, and RIP is behind it. */
+static bool on_page(struct vmi_vcpu *vcpu)
+{
+    const struct kvm_run *run = vcpu->run;
+    uint64_t physical = run->mmio.phys_addr;
+    uint32_t bytes = run->mmio.len, epoch = vmi_world.epoch;
+    if (!run->mmio.is_write || bytes > sizeof run->mmio.data || !vmi_pages_has(physical))
+        return false;
+    uint8_t data[sizeof run->mmio.data];
+    memcpy(data, run->mmio.data, sizeof data);
+    bool has_registers = vmi_registers_at_exit(vcpu);
+    vmi_physical_write(&vmi_world.map, physical, data, bytes);
+    if (!has_registers)
+        return true;
+    struct vmi_event event;
+    vmi_event_begin(vcpu, &event);
+    for (const struct vmi_site *site = NULL; vmi_world.tables && vmi_world.epoch == epoch && (site = vmi_tables_next_page(vmi_world.tables, site));)
+        if (vmi_site_watches(site, physical, bytes))
+            vmi_event_uses(vcpu, &event, site, false);
+    finish(vcpu, &event);
+    return true;
+}
+
+/* KVM's emulator does not know every instruction, and QEMU would end the machine's run. The guest would get a #UD for it (arch/x86/kvm/x86.c,
+ * handle_emulation_failure). */
+static bool on_error(struct vmi_vcpu *vcpu)
+{
+    enum { INVALID_OPCODE = 6 };
+    struct kvm_vcpu_events events;
+    if (vcpu->run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION || !vmi_pages_are_in()
+        || vmi_system_ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, (unsigned long)&events) != 0)
+        return false;
+    if (events.exception.nr == INVALID_OPCODE) {
+        events.exception.injected = events.exception.pending = 0;
+        if (vmi_system_ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, (unsigned long)&events) != 0)
+            return false;
+    }
+    vcpu->gives_pages_back = true;
+    return true;
+}
+
 static bool is_ours(struct vmi_vcpu *vcpu)
 {
     switch (vcpu->run->exit_reason) {
     case KVM_EXIT_IO: return vmi_world.tables->in_memory > 0 && on_port(vcpu);
     case KVM_EXIT_DEBUG: return on_debug(vcpu);
+    case KVM_EXIT_MMIO: return vmi_world.tables->page_count > 0 && on_page(vcpu);
+    case KVM_EXIT_INTERNAL_ERROR: return vmi_world.tables->page_count > 0 && on_error(vcpu);
     default: return false;
     }
 }
@@ -163,6 +208,18 @@ static void put_back(struct vmi_vcpu *vcpu)
     vmi_world_go();
     if (error)
         vmi_world_tell(vcpu, VMI_TELL_RESET);   /* another kernel has come into memory meanwhile */
+}
+
+/* The instruction is executed once more, and nothing is in its way. Outside. */
+static void give_pages_back(struct vmi_vcpu *vcpu)
+{
+    if (!vmi_world_stop(VMI_STOP_MS))
+        return;   /* once more, then: it fails again */
+    vcpu->gives_pages_back = false;
+    bool had = vmi_pages_take();
+    vmi_world_go();
+    if (had)
+        vmi_world_tell(vcpu, VMI_TELL_PAGES);
 }
 
 /* To QEMU, as if a signal had come. Registers that were to be KVM's at the next run are, first. */
@@ -216,6 +273,8 @@ static int run(struct vmi_vcpu *vcpu, unsigned long argument)
         goes_on = run_once(vcpu, argument, comes_from_qemu, &result);
         comes_from_qemu = false;
         vmi_vcpu_leave(vcpu);
+        if (vcpu->gives_pages_back)
+            give_pages_back(vcpu);
     } while (goes_on);
     return result;
 }

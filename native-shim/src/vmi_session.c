@@ -596,6 +596,8 @@ void vmi_session_tell(struct vmi_session *session)
             notify(session, VMI_NOTICE_RESET, &number, sizeof number);
         if (told & VMI_TELL_HELD)
             notify(session, VMI_NOTICE_HELD, &number, sizeof number);
+        if (told & VMI_TELL_PAGES)
+            notify(session, VMI_NOTICE_PAGES, &number, sizeof number);
     }
     if (vmi_world.map.is_stale && !session->is_over && !atomic_exchange(&vmi_world.is_map_told, 1))
         notify(session, VMI_NOTICE_MEMORY, NULL, 0);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INT3 = 0xcc, OUT_IMM8 = 0xe6 };
+enum { INT3 = 0xcc, OUT_IMM8 = 0xe6, PAGE = 4096 };
 
 bool vmi_site_is_in_memory(const struct vmi_site *site)
 {
@@ -85,7 +85,12 @@ static const char *problem_of_site(const struct vmi_tables *tables, const struct
             return "its address is no multiple of its length";
         return site->resume == VMI_RESUME_NONE ? NULL : "behind an access nothing is to be executed";
     }
-    if (site->trap > VMI_TRAP_INT3)
+    if (site->trap == VMI_TRAP_PAGE) {
+        if (site->bytes == 0 || site->bytes > PAGE - site->physical % PAGE)
+            return "the memory that it watches is not within one page";
+        return site->resume == VMI_RESUME_NONE ? NULL : "behind an access nothing is to be executed";
+    }
+    if (site->trap > VMI_TRAP_PAGE)
         return "there is no such trap";
     if (site->length < 1 || site->length >= VMI_MAX_INSTRUCTION)
         return "no instruction has such a length";
@@ -134,7 +139,8 @@ static bool take_site(struct vmi_tables *tables, uint32_t index)
     tables->in_memory += vmi_site_is_in_memory(site);
     tables->has_int3 |= site->trap == VMI_TRAP_INT3;
     tables->has_steps |= may_step(tables, site);
-    if (!vmi_site_is_in_memory(site)) {
+    tables->page_count += site->trap == VMI_TRAP_PAGE;
+    if (!vmi_site_is_in_memory(site) && site->trap != VMI_TRAP_PAGE) {
         if (tables->debug_count == VMI_DEBUG_REGISTERS)
             return false;
         tables->debug[tables->debug_count++] = site;
@@ -259,4 +265,18 @@ const struct vmi_probe *vmi_tables_probe(const struct vmi_tables *tables, uint32
         if (tables->probes[i].id == id)
             return &tables->probes[i];
     return NULL;
+}
+
+const struct vmi_site *vmi_tables_next_page(const struct vmi_tables *tables, const struct vmi_site *after)
+{
+    const struct vmi_site *end = tables->sites + tables->site_count;
+    for (const struct vmi_site *site = after ? after + 1 : tables->sites; tables->page_count > 0 && site < end; site++)
+        if (site->trap == VMI_TRAP_PAGE)
+            return site;
+    return NULL;
+}
+
+bool vmi_site_watches(const struct vmi_site *site, uint64_t physical, uint64_t bytes)
+{
+    return physical < site->physical + site->bytes && site->physical < physical + bytes;
 }

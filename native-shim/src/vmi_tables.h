@@ -18,6 +18,7 @@ struct vmi_tables {
     const struct vmi_site *debug[VMI_DEBUG_REGISTERS];   /* the site of each debug register, or NULL */
     uint32_t debug_count;
     uint32_t in_memory;        /* sites that change the guest's memory */
+    uint32_t page_count;       /* sites that watch pages */
     bool has_int3;
     bool has_steps;            /* an instruction may have to be executed by a single step */
     bool has_resume;           /* a probe runs on each return to the guest */
@@ -40,6 +41,10 @@ const struct vmi_probe *vmi_tables_probe(const struct vmi_tables *tables, uint32
 
 /* Whether something is done at a site behind its instruction. */
 bool vmi_site_sees_after(const struct vmi_tables *tables, const struct vmi_site *site);
+
+/* The next site behind `after` (NULL: the first) that watches a page, or NULL; and whether it watches any of those bytes. */
+const struct vmi_site *vmi_tables_next_page(const struct vmi_tables *tables, const struct vmi_site *after);
+bool vmi_site_watches(const struct vmi_site *site, uint64_t physical, uint64_t bytes);
 
 /* Whether the site changes the guest's memory, and how many bytes at its address. */
 bool vmi_site_is_in_memory(const struct vmi_site *site);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmi_pages.h"
 #include "vmi_resume.h"
 #include "vmi_slots.h"
 #include "vmi_system.h"
@@ -108,14 +109,21 @@ int vmi_traps_put_back(void)
     if (!atomic_load(&vmi_world.is_lifted) || atomic_load(&vmi_world.is_logged))
         return 0;
     atomic_store(&vmi_world.is_lifted, 0);
-    return put_all(vmi_world.tables, problem, sizeof problem);
+    int error = put_all(vmi_world.tables, problem, sizeof problem);
+    return error ? error : vmi_pages_become(vmi_world.tables, problem, sizeof problem);
+}
+
+/* Whether memory has to do with how a site is trapped. */
+static bool needs_memory(const struct vmi_site *site)
+{
+    return vmi_site_is_in_memory(site) || site->trap == VMI_TRAP_PAGE;
 }
 
 bool vmi_traps_are_logged(const struct vmi_tables *tables)
 {
     for (uint32_t i = 0; tables && i < tables->site_count; i++) {
         const struct vmi_site *site = &tables->sites[i];
-        if (vmi_site_is_in_memory(site)
+        if (needs_memory(site)
             && (vmi_slots_is_logged(site->physical) || (site->cave != 0 && vmi_slots_is_logged(site->cave_physical))))
             return true;
     }
@@ -127,7 +135,7 @@ bool vmi_traps_would_be_logged(const struct kvm_userspace_memory_region *region)
     const struct vmi_tables *tables = vmi_world.tables;
     for (uint32_t i = 0; tables && i < tables->site_count; i++) {
         const struct vmi_site *site = &tables->sites[i];
-        if (vmi_site_is_in_memory(site)
+        if (needs_memory(site)
             && (vmi_slots_begins_log(region, site->physical) || (site->cave != 0 && vmi_slots_begins_log(region, site->cave_physical))))
             return true;
     }
@@ -207,8 +215,12 @@ static int exchange(const struct vmi_tables *before, const struct vmi_tables *ne
     bool is_logged = vmi_traps_are_logged(next);
     take_all(before);
     int error = is_logged ? 0 : put_all(next, problem, problem_size);
-    if (error)
+    if (!error)
+        error = vmi_pages_become(is_logged ? NULL : next, problem, problem_size);
+    if (error) {
+        take_all(next);
         return error;
+    }
     vmi_world.tables = next;
     if (vmi_traps_want_debug(before) || vmi_traps_want_debug(next))
         error = debug_all();
@@ -218,7 +230,7 @@ static int exchange(const struct vmi_tables *before, const struct vmi_tables *ne
         return error;
     }
     atomic_store(&vmi_world.is_logged, is_logged);
-    atomic_store(&vmi_world.is_lifted, is_logged && next && next->in_memory > 0);
+    atomic_store(&vmi_world.is_lifted, is_logged && next && (next->in_memory > 0 || next->page_count > 0));
     return 0;
 }
 
@@ -239,6 +251,8 @@ int vmi_traps_become(const struct vmi_tables *tables, char *problem, size_t prob
     vmi_world.tables = before;
     if (was_placed)
         put_all(before, ignored, sizeof ignored);
+    if (!atomic_load(&vmi_world.is_logged))
+        vmi_pages_become(before, ignored, sizeof ignored);
     if (vmi_traps_want_debug(before) || vmi_traps_want_debug(tables))
         debug_all();
     return error;

@@ -9,7 +9,7 @@
  * `problem`. Steps that are under way are undone first; -EBUSY where QEMU is at work on one. NULL takes all out, whatever KVM says to it. */
 int vmi_traps_become(const struct vmi_tables *tables, char *problem, size_t problem_size);
 
-/* Takes the bytes out of memory; vCPUs put them back when they run again. */
+/* Takes the bytes out of memory; vCPUs put them back when they run again, with what makes pages read-only where that was taken. */
 void vmi_traps_lift(void);
 int vmi_traps_put_back(void);
 

@@ -20,6 +20,7 @@ enum vmi_vcpu_notice {
     VMI_TELL_CALL = 2,
     VMI_TELL_RESET = 4,
     VMI_TELL_HELD = 8,
+    VMI_TELL_PAGES = 16,
 };
 
 struct vmi_selection { uint32_t probe, body; };
@@ -77,6 +78,7 @@ struct vmi_vcpu {
     uint32_t probe;                  /* the id of the probe whose program runs */
     bool acted;                      /* it has handed out or done something */
     bool wants_pause;
+    bool gives_pages_back;           /* KVM cannot emulate an instruction: perhaps one that writes to a read-only page */
     bool is_reset;                   /* the guest runs without paging: nothing at work means anything to it */
     uint32_t pausing_probe;
     struct vmi_selection selections[VMI_MAX_SELECTIONS];

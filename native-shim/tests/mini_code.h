@@ -7,7 +7,7 @@
 extern const uint8_t mini_code[], mini_code_end[];
 
 /* Where each piece of work begins. RDI: the vCPU's own page of data; RSI: how often. Ends with HLT; errors that it saw are in R15. */
-extern const uint8_t mini_work[], mini_one_site[], mini_watch[], mini_tables[], mini_fault[], mini_own[], mini_exit[], mini_idle[];
+extern const uint8_t mini_work[], mini_one_site[], mini_watch[], mini_stores[], mini_tables[], mini_fault[], mini_own[], mini_exit[], mini_idle[];
 
 /* Instructions that traps are put on. */
 extern const uint8_t mini_skip[], mini_push[], mini_move[], mini_load[], mini_step[], mini_one[], mini_lidt[], mini_load_absent[],

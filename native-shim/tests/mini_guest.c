@@ -442,6 +442,89 @@ static void traps_leave_with_nothing(void)
     expect_restored();
 }
 
+/* A page that the guest may read only; the second probe watches other bytes of it. */
+static struct mini_work watched_page(void)
+{
+    struct mini_work work = { 0 };
+    struct vmi_site site = { .address = MINI_WATCHED_AT, .physical = MINI_WATCHED_AT, .trap = VMI_TRAP_PAGE, .bytes = 8, .resume = VMI_RESUME_NONE };
+    add_site(&work, site, 0);
+    site.address = site.physical = MINI_WATCHED_AT + 64;
+    site.bytes = 16;
+    add_site(&work, site, 0);
+    return work;
+}
+
+static void pages(uint32_t vcpus)
+{
+    uint64_t rounds = 500 * scale;
+    begin(vcpus, VMI_BLOCK, 1 << 20);
+    load_speaking();
+    struct mini_work work = watched_page();
+    expect_ask(mini_client_apply(&client, &work), "apply");
+    mini_start(mini_watch, rounds);
+    serve_until_done();
+    uint64_t errors = mini_join();
+    expect(vcpus > 1 || errors == 0, "memory is other than it was written");
+    expect_restored();
+    expect_equal(rounds * vcpus, mini_client_counters(&client, 0)->hits, "writes to a page are not counted exactly");
+    expect_equal(0, mini_client_counters(&client, 1)->hits, "a write beside the watched bytes counts");
+}
+
+static void pages_1(void) { pages(1); }
+static void pages_2(void) { pages(2); }
+
+/* Locked writes, writes in a row; and at last an instruction that KVM's emulator does not know: the page is given back, and that is told. */
+static void pages_take_every_store(void)
+{
+    uint64_t rounds = 100 * scale;
+    begin(1, VMI_BLOCK, 1 << 20);
+    load_speaking();
+    struct mini_work work = watched_page();
+    expect_ask(mini_client_apply(&client, &work), "apply");
+    mini_start(mini_stores, rounds);
+    serve_until_done();
+    expect_equal(0, mini_join(), "memory is other than it was written");
+    expect_equal(rounds * 2, mini_client_counters(&client, 0)->hits, "writes to a page are not counted exactly");
+    expect_equal(rounds * 2, mini_client_counters(&client, 1)->hits, "writes in a row are not counted exactly");
+    mini_client_pump(&client, 1000);
+    expect_equal(1, client.pages, "that a page is watched no more is not told once");
+    expect_restored();
+}
+
+static uint64_t hits_before;
+
+static bool hits_go_on(void)
+{
+    return mini_client_counters(&client, 0)->hits > hits_before + 20;
+}
+
+/* QEMU finds its slot as it has set it, and what is written while memory is followed is seen by the log alone. */
+static void pages_leave_with_nothing(void)
+{
+    begin(1, VMI_DROP, 1 << 20);
+    load_speaking();
+    struct mini_work work = watched_page();
+    expect_ask(mini_client_apply(&client, &work), "apply");
+    mini_start(mini_watch, UINT64_MAX);
+    expect(comes(hits_go_on), "writes are not seen");
+    mini_set_memory(KVM_MEM_LOG_DIRTY_PAGES);
+    hits_before = mini_client_counters(&client, 0)->hits;
+    rounds_go_on();                      /* those since the last look */
+    expect(comes(rounds_go_on), "the guest does not go on while its memory is followed");
+    expect_equal(hits_before, mini_client_counters(&client, 0)->hits, "writes are seen while memory is followed");
+    expect(mini_is_dirty(MINI_WATCHED_AT), "a write to the page is not in the log");
+    mini_set_memory(0);
+    expect(comes(hits_go_on), "writes are not seen any more");
+    expect_restored();
+    hits_before = mini_client_counters(&client, 0)->hits;
+    expect(comes(rounds_go_on), "the guest does not go on behind the end");
+    mini_set_memory(KVM_MEM_LOG_DIRTY_PAGES);
+    mini_set_memory(0);
+    mini_stop();
+    expect(comes(all_done), "a vCPU does not come to its end");
+    expect_equal(0, mini_join(), "errors");
+}
+
 /* What was logged before a session, or ends after it, counts as well. */
 static void logging_outlives_sessions(void)
 {
@@ -660,6 +743,7 @@ static const struct { const char *name; void (*run)(void); } scenarios[] = {
     { "losses", losses_are_exact }, { "own", own_traps_reach_the_guest },
     { "changes", changes_at_random }, { "deaths", clients_die },
     { "leave", traps_leave_with_nothing }, { "logging", logging_outlives_sessions },
+    { "pages-1", pages_1 }, { "pages-2", pages_2 }, { "pages-stores", pages_take_every_store }, { "pages-leave", pages_leave_with_nothing },
     { "faults", displaced_instructions_fault }, { "nmi", interrupts_come_meanwhile }, { "end-nmi", interrupts_come_after_the_end },
     { "call-away", calls_take_sites_away }, { "call-program", calls_bring_programs }, { "request", programs_run_on_request },
 };

@@ -78,6 +78,15 @@ void mini_set_memory(uint32_t flags)
         mini_die("the memory slot");
 }
 
+bool mini_is_dirty(uint64_t physical)
+{
+    static uint64_t bits[MINI_RAM_BYTES / 4096 / 64];
+    struct kvm_dirty_log log = { .dirty_bitmap = bits };
+    if (ioctl(mini.vm, KVM_GET_DIRTY_LOG, &log) != 0)
+        mini_die("the log");
+    return bits[physical / 4096 / 64] >> physical / 4096 % 64 & 1;
+}
+
 static void on_kick(int signal_number)
 {
     (void)signal_number;

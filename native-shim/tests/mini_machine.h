@@ -59,8 +59,9 @@ void mini_kick(struct mini_vcpu *vcpu);
 /* The time is up: tells where the vCPUs stand, and ends the program. */
 void mini_give_up(void);
 
-/* Sets the memory slot anew, with these flags. */
+/* Sets the memory slot anew, with these flags; with KVM_MEM_LOG_DIRTY_PAGES, whether a page was written to since that was last asked. */
 void mini_set_memory(uint32_t flags);
+bool mini_is_dirty(uint64_t physical);
 
 void mini_die(const char *what);
 

@@ -91,6 +91,29 @@ static void sound_tables_are_made(void)
     vmi_tables_free(tables);
 }
 
+static void pages_are_found(void)
+{
+    char problem[128];
+    struct message message = sound();
+    struct vmi_site *site = &message.sites[0];
+    site->trap = VMI_TRAP_PAGE;
+    site->resume = VMI_RESUME_NONE;
+    site->physical = 0x7ff0;
+    site->bytes = 16;
+    struct vmi_tables *tables = make(&message, sizeof message, problem);
+    if (!tables) {
+        printf("  %s\n", problem);
+        expect(false, "a page is refused");
+        return;
+    }
+    const struct vmi_site *found = vmi_tables_next_page(tables, NULL);
+    expect(tables->page_count == 1 && tables->debug_count == 2, "a page takes a debug register, or does not count");
+    expect(found == &tables->sites[0] && !vmi_tables_next_page(tables, found), "a page is not found, or again and again");
+    expect(found && vmi_site_watches(found, 0x7fff, 1) && vmi_site_watches(found, 0x7fe9, 8), "a write that meets the memory is not watched");
+    expect(found && !vmi_site_watches(found, 0x7fe8, 8) && !vmi_site_watches(found, 0x8000, 8), "a write beside the memory is watched");
+    vmi_tables_free(tables);
+}
+
 static void nothing_is_something_to_apply(void)
 {
     char problem[128];
@@ -134,7 +157,10 @@ static void sites_are_checked(void)
     REFUSED(m.sites[0].uses = 0, "site 100: its uses");
     REFUSED(m.sites[0].uses = USES + 1, "site 100: its uses");
     REFUSED(m.sites[0].first_use = USES, "site 100: its uses");
-    REFUSED(m.sites[0].trap = 5, "site 100: there is no such trap");
+    REFUSED(m.sites[0].trap = 6, "site 100: there is no such trap");
+    REFUSED(m.sites[0].trap = VMI_TRAP_PAGE, "site 100: the memory that it watches");
+    REFUSED((m.sites[0].trap = VMI_TRAP_PAGE, m.sites[0].physical = 0x1ff8, m.sites[0].bytes = 9), "site 100: the memory that it watches");
+    REFUSED((m.sites[0].trap = VMI_TRAP_PAGE, m.sites[0].physical = 0x1ff8, m.sites[0].bytes = 8), "site 100: behind an access");
     REFUSED(m.sites[0].length = 0, "site 100: no instruction");
     REFUSED(m.sites[0].length = VMI_MAX_INSTRUCTION, "site 100: no instruction");
     REFUSED(m.sites[0].resume = VMI_RESUME_NONE, "site 100: there is no such way");
@@ -208,6 +234,7 @@ static void many_sites_are_found(void)
 int main(void)
 {
     sound_tables_are_made();
+    pages_are_found();
     nothing_is_something_to_apply();
     sizes_are_checked();
     probes_are_checked();

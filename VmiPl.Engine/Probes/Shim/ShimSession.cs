@@ -74,6 +74,8 @@ internal sealed class ShimSession : IDisposable
             Shim.Ask(AbiRequest.Threads, ShimProtocol.Bytes<AbiThread>(
                 [.. VcpuThreads.Read(Machine).Take(AbiNumbers.MaxVcpus).Select(thread => new AbiThread { Vcpu = (uint)thread.Vcpu, Thread = (uint)thread.Thread })]));
             _sites = new ShimSites(_code, Conditions(), _kind);
+            if (_modules is not null && _kind != TrapKind.Hardware)
+                _modules.Choose = _sites.Easiest;
             foreach (ShimProbe probe in _inOrder)
                 Load(probe, probe.Placed.Compiled.Bodies);
             Place(_inOrder.ToDictionary(probe => probe.Id, _ => 0));
@@ -185,6 +187,9 @@ internal sealed class ShimSession : IDisposable
                 _events.Notice(
                     string.Create(CultureInfo.InvariantCulture, $"vCPU {notice.As<AbiNumber>().Number} was held for longer than it may be, and went on by itself: what it did then may have gone unseen."), isError: true);
                 break;
+            case AbiNotice.Pages:
+                _events.Notice("Writes to descriptor tables are watched no more: the guest has written to one by an instruction that KVM can't emulate.", isError: true);
+                break;
             case AbiNotice.Still:
                 _standstill.OnStill(notice.As<AbiNumber>().Number != 0);
                 break;
@@ -268,6 +273,7 @@ internal sealed class ShimSession : IDisposable
         _modulesChanged = false;
         try
         {
+            DemandNoMigration(plan);
             Shim.Ask(AbiRequest.Apply, ShimRequests.Apply(_inOrder, plan, bodies ?? ImmutableDictionary<int, int>.Empty));
         }
         catch
@@ -285,7 +291,22 @@ internal sealed class ShimSession : IDisposable
     {
         ShimProbe[] active = [.. _inOrder.Where(probe => probe.IsActive)];
         IEnumerable<TrapUse> wanted = active.SelectMany(probe => probe.Placed.Traps.Where(trap => _modules?.HasGone(trap) != true).Select(trap => new TrapUse(trap, probe, null)));
+        wanted = WithoutAliases(wanted);
         return _modules is not null && active.Length > 0 ? wanted.Concat(_modules.Wanted()) : wanted;
+    }
+
+    /// <summary>A page that is watched is so for all addresses that lead to it: the first stands for them.</summary>
+    private IEnumerable<TrapUse> WithoutAliases(IEnumerable<TrapUse> uses) => uses.DistinctBy(use =>
+        use.Trap is WatchTrap watch && ShimSites.IsPage(watch) ? (object)(use.Probe, _code.Physical(watch.Place.Address, (int)watch.Length)) : use);
+
+    /// <summary>Slots of memory that were set before the shim came are cut as it finds them, and it can't see whether a migration follows them.</summary>
+    private void DemandNoMigration(SitePlan plan)
+    {
+        if (!plan.Places.Any(place => place.Site.Trap == AbiTrap.Page) || _link.Welcome.Abilities.HasFlag(AbiAbility.KnowsMemory))
+            return;
+        string status = Machine.GetMonitor().HumanCommand("info migrate");
+        if (((string[])["active", "setup", "postcopy"]).Any(state => status.Contains($"status: {state}", StringComparison.Ordinal)))
+            throw new VmiException(VmiErrorCode.TrapRefused, $"Descriptor tables cannot be watched while '{Machine.Name}' is being migrated.", Machine.Name);
     }
 
     private void OnPause(in AbiPause pause)

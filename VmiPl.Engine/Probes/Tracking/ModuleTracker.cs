@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using VmiPl.Compilation.Sites;
 using VmiPl.Linux;
 using VmiPl.Probes.Placement;
 
@@ -36,6 +38,9 @@ internal sealed class ModuleTracker
     public static ModuleTracker? For(LinuxGuest guest, IReadOnlyList<ITrapOwner> probes, PrivilegedWrite kinds, Action changed, Action<string> problem) =>
         kinds == PrivilegedWrite.None ? null : new ModuleTracker(guest, probes, kinds, changed, problem);
 
+    /// <summary>Which of several places, each as good, is to be trapped; the first unless the driver knows better.</summary>
+    public Func<ImmutableArray<NamedAddress>, NamedAddress> Choose { get; set; } = places => places[0];
+
     /// <summary>Whether the code in which a trap was placed at the start is there no longer.</summary>
     public bool HasGone(Trap trap) => _gone.Contains(trap);
 
@@ -45,10 +50,10 @@ internal sealed class ModuleTracker
     {
         foreach (TrapUse use in _loaded.Values.SelectMany(uses => uses).Where(use => use.Probe!.IsActive))
             yield return use;
-        if (_events.Loading is { } loading)
-            yield return new TrapUse(new ExecuteTrap(loading), null, OnLoading);
-        if (_events.Unloading is { } unloading)
-            yield return new TrapUse(new ExecuteTrap(unloading), null, OnUnloading);
+        if (!_events.Loading.IsEmpty)
+            yield return new TrapUse(new ExecuteTrap(Choose(_events.Loading)), null, OnLoading);
+        if (!_events.Unloading.IsEmpty)
+            yield return new TrapUse(new ExecuteTrap(Choose(_events.Unloading)), null, OnUnloading);
     }
 
     private void OnLoading(ITrappedVcpu vcpu)

@@ -4,7 +4,7 @@ namespace VmiPl.Probes.Shim.Abi;
 internal enum AbiRequest : uint { Hello = 1, Memory = 2, Threads = 3, Load = 4, Unload = 5, Apply = 6, Run = 7, Continue = 8, End = 9 }
 
 /// <summary>What the shim says unasked: <c>enum vmi_notice</c>.</summary>
-internal enum AbiNotice : uint { Pause = 64, Call = 65, Memory = 66, Reset = 67, Held = 68, Still = 69 }
+internal enum AbiNotice : uint { Pause = 64, Call = 65, Memory = 66, Reset = 67, Held = 68, Still = 69, Pages = 70 }
 
 /// <summary>What happens to a record that the ring has no room for: <c>enum vmi_policy</c>.</summary>
 internal enum AbiPolicy : uint { Drop = 0, Block = 1 }
@@ -18,7 +18,7 @@ internal enum AbiAbility : uint { CanRun = 1, CanSync = 2, CanDebug = 4, CanBloc
 internal enum AbiProbeFlag : uint { Enabled = 1, OnResume = 2 }
 
 /// <summary>How a site is trapped: <c>enum vmi_trap</c>.</summary>
-internal enum AbiTrap : byte { Execute = 0, Write = 1, Access = 2, Port = 3, Int3 = 4 }
+internal enum AbiTrap : byte { Execute = 0, Write = 1, Access = 2, Port = 3, Int3 = 4, Page = 5 }
 
 /// <summary>How the trapped instruction is executed: <c>enum vmi_resume</c>.</summary>
 internal enum AbiResume : byte { Skip = 0, Flag = 1, Step = 2, Push = 3, Move = 4, Load = 5, None = 6 }

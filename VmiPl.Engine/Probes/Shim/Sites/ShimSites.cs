@@ -11,7 +11,7 @@ namespace VmiPl.Probes.Shim.Sites;
 /// thread.</summary>
 internal sealed class ShimSites
 {
-    private const int FaultRegisters = 2;
+    private const int FaultRegisters = 2, PageBytes = 4096;
 
     private readonly GuestCode _code;
     private readonly CaveFinder _caves;
@@ -36,6 +36,10 @@ internal sealed class ShimSites
 
     /// <summary>The way in which a trap is watched, or null where it is not.</summary>
     public string? WayOf(Trap trap) => _placed.Places.FirstOrDefault(place => place.Key == SiteKey.Of(trap))?.Way;
+
+    /// <summary>The place that needs no debug register, or the first.</summary>
+    public NamedAddress Easiest(ImmutableArray<NamedAddress> places) =>
+        places.Where(place => _chooser.CanTrap(place.Address, AbiTrap.Port, stepsAlways: false)).Append(places[0]).First();
 
     /// <summary>Plans the sites for what is wanted, the uses of each in that order. Throws <c>TrapRefused</c> where a probe's cannot be had; the driver's own come
     /// after them, all or none. Nothing is taken for it before <see cref="Commit"/>, and one of <see cref="Commit"/> and
@@ -80,8 +84,8 @@ internal sealed class ShimSites
             var attempt = new Dictionary<SiteKey, SitePlace>();
             try
             {
-                foreach (TrapUse[] group in groups)
-                    Add(group, attempt);
+                for (int i = 0; i < groups.Count; i++)
+                    Add(groups[i], attempt, groups.Skip(i + 1).SelectMany(later => later).Count(use => use.Trap is ExecuteTrap trap && !CanBePort(trap)));
             }
             catch
             {
@@ -95,14 +99,21 @@ internal sealed class ShimSites
         }
     }
 
-    private void Add(IReadOnlyCollection<TrapUse> uses, Dictionary<SiteKey, SitePlace> attempt)
+    /// <summary>Adds a group's places; <paramref name="reserved"/> registers are for those of later groups that have no other way, where this group's can do without.</summary>
+    private void Add(IReadOnlyCollection<TrapUse> uses, Dictionary<SiteKey, SitePlace> attempt, int reserved)
     {
         TrapUse[] fresh = [.. uses.DistinctBy(use => SiteKey.Of(use.Trap)).Where(use => !attempt.ContainsKey(SiteKey.Of(use.Trap)))];
         foreach (TrapUse use in fresh.Where(use => use.Trap is WatchTrap))
         {
+            var trap = (WatchTrap)use.Trap;
+            if (IsPage(trap) && _kind != TrapKind.Hardware)
+            {
+                attempt.Add(SiteKey.Of(trap), Known(trap) ?? Page(trap));
+                continue;
+            }
             if (FreeRegisters(attempt) == 0)
-                throw NoRegister(use.Trap.Place);
-            attempt.Add(SiteKey.Of(use.Trap), Known(use.Trap) ?? Watch((WatchTrap)use.Trap));
+                throw NoRegister(trap.Place);
+            attempt.Add(SiteKey.Of(trap), Known(trap) ?? Watch(trap));
         }
         // What is trapped in some way stays so, as far as registers that memory needs now allow.
         List<ExecuteTrap> open = [];
@@ -115,9 +126,12 @@ internal sealed class ShimSites
         }
         // Registers for those that have no other way.
         if (_kind == TrapKind.Auto && open.Count > FreeRegisters(attempt))
-            open = [.. open.OrderBy(trap => _chooser.CanTrap(trap.Place.Address, AbiTrap.Port, IsAfter(trap)))];
+            open = [.. open.OrderBy(CanBePort)];
         foreach (ExecuteTrap trap in open)
-            attempt.Add(SiteKey.Of(trap), Apart(Execute(trap, FreeRegisters(attempt)), trap, attempt));
+        {
+            int free = FreeRegisters(attempt);
+            attempt.Add(SiteKey.Of(trap), Apart(Execute(trap, _kind == TrapKind.Auto && free <= reserved && CanBePort(trap) ? 0 : free), trap, attempt));
+        }
         if (attempt.Count > AbiNumbers.MaxSites)
             throw new VmiException(VmiErrorCode.TrapRefused, $"The probes need {attempt.Count} places, and the shim has {AbiNumbers.MaxSites}.");
     }
@@ -186,6 +200,19 @@ internal sealed class ShimSites
         return new SitePlace(SiteKey.Of(trap), site, "debug register");
     }
 
+    /// <summary>Whether a trap is more than a debug register holds: a descriptor table. Its page is made read-only for the guest, which sees writes through
+    /// every address.</summary>
+    public static bool IsPage(WatchTrap trap) => !trap.OnRead && trap.Length > sizeof(ulong);
+
+    private SitePlace Page(WatchTrap trap)
+    {
+        ulong address = trap.Place.Address;
+        if (address % PageBytes + trap.Length > PageBytes || _code.Physical(address, (int)trap.Length) is not { } physical)
+            throw new VmiException(VmiErrorCode.TrapRefused, $"{trap.Place} cannot be watched: its {trap.Length} bytes are not in one page of memory.", trap.Place.ToString());
+        var site = new AbiSite { Address = address, Physical = physical, Bytes = (uint)trap.Length, Id = _nextId++, Trap = AbiTrap.Page, Resume = AbiResume.None };
+        return new SitePlace(SiteKey.Of(trap), site, "read-only page");
+    }
+
     /// <summary>What stands behind an instruction has it stepped, in whichever way it is trapped.</summary>
     private static SitePlace Finish(SitePlace place, IEnumerable<TrapUse> uses)
     {
@@ -199,6 +226,8 @@ internal sealed class ShimSites
     private SitePlace? Known(Trap trap) => _placed.Places.FirstOrDefault(place => place.Key == SiteKey.Of(trap));
 
     private static bool IsAfter(Trap trap) => trap is ExecuteTrap { Write.Kind: PrivilegedWrite.Idtr or PrivilegedWrite.Gdtr };
+
+    private bool CanBePort(ExecuteTrap trap) => _chooser.CanTrap(trap.Place.Address, AbiTrap.Port, IsAfter(trap));
 
     private int FreeRegisters(Dictionary<SiteKey, SitePlace> attempt) => _registers - attempt.Values.Count(place => place.TakesRegister);
 

@@ -11,7 +11,7 @@ internal sealed record SitePlace(SiteKey Key, AbiSite Site, string Way)
     /// <summary>What stands in the guest's code for it, and what would stand there without.</summary>
     public IEnumerable<(ulong Address, byte[] Original)> Changes()
     {
-        if (TakesRegister)
+        if (Site.Trap is not (AbiTrap.Port or AbiTrap.Int3))
             yield break;
         yield return (Site.Address, Site.Original.First(Site.Length));
         if (Site.Cave != 0)

@@ -68,7 +68,7 @@ public sealed class DriverDifferenceTests(ITestOutputHelper output)
         run.Session.Stop();
         // Processes work side by side, in an order of their own.
         List<string> lines = [.. run.Session.Outputs.Streams.SelectMany(stream => run.Drain(stream.Name)).Select(Stable).Order(StringComparer.Ordinal)];
-        lines.AddRange(run.Session.Probes.Select(probe => string.Create(CultureInfo.InvariantCulture, $"{probe.Id}: {probe.Hits} hits, {probe.Filtered} filtered, {probe.Records} records, {probe.Lost} lost")));
+        lines.AddRange(run.Session.Probes.Select(probe => string.Create(CultureInfo.InvariantCulture, $"{probe.Id}: {probe.Hits - probe.Filtered} hits that no filter has stopped, {probe.Records} records, {probe.Lost} lost")));
         return lines;
     }
 

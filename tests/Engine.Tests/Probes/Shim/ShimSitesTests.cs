@@ -61,11 +61,27 @@ public sealed class ShimSitesTests
     }
 
     [Theory]
-    [InlineData(4096ul)]
-    [InlineData(3ul)]
-    [InlineData(16ul)]
-    public void Memory_that_no_register_watches_is_refused(ulong length) =>
-        Assert.Contains("up to 8 bytes", Refusal(Sites(TrapKind.Auto), [Use(Watch(0xffff_8000_0000_1000, length))]), StringComparison.Ordinal);
+    [InlineData(4096ul, TrapKind.Hardware)]
+    [InlineData(16ul, TrapKind.Hardware)]
+    [InlineData(3ul, TrapKind.Auto)]
+    public void Memory_that_no_register_watches_is_refused(ulong length, TrapKind kind) =>
+        Assert.Contains("up to 8 bytes", Refusal(Sites(kind), [Use(Watch(0xffff_8000_0000_1000, length))]), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(TrapKind.Auto)]
+    [InlineData(TrapKind.Port)]
+    public void A_table_is_watched_by_its_page(TrapKind kind)
+    {
+        ulong table = Function("table", new byte[32]);
+        SitePlan plan = Sites(kind).Plan([Use(Watch(table, 16)), Use(Watch(table, 16))], modulesToo: false);
+        SitePlace place = Assert.Single(plan.Places);
+        Assert.Equal((AbiTrap.Page, AbiResume.None, table, 16u), (place.Site.Trap, place.Site.Resume, place.Site.Address, place.Site.Bytes));
+        Assert.NotEqual(0ul, place.Site.Physical);
+        Assert.Equal(2, Assert.Single(plan.Uses).Length);
+        Assert.False(place.TakesRegister);
+        Assert.Empty(place.Changes());
+        Assert.Contains("one page", Refusal(Sites(kind), [Use(Watch(table & ~0xffful, 4097))]), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_nop_is_passed_and_a_landing_pad_is_executed()
