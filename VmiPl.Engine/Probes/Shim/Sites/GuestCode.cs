@@ -89,10 +89,11 @@ internal sealed class GuestCode
         return index >= 0 && address - starts[index] < MaxFunctionBytes ? At(starts, index, isModule: !isKernel) : null;
     }
 
-    /// <summary>Functions of the kernel beside an address, the nearest first: <paramref name="most"/> on each side.</summary>
+    /// <summary>Functions of the kernel beside an address, the nearest first: <paramref name="most"/> on each side; for an address in a module, those that the kernel's
+    /// code begins with.</summary>
     public IEnumerable<CodeFunction> Beside(ulong address, int most)
     {
-        int middle = Math.Max(0, _kernel.IndexOf(address));
+        int middle = IsKernel(address) ? Math.Max(0, _kernel.IndexOf(address)) : 0;
         for (int i = 0; i <= most; i++)
         {
             if (middle + i < _kernel.Count)
