@@ -14,16 +14,24 @@ public sealed class DriverDifferenceTests(ITestOutputHelper output)
 {
     private static readonly string[] _scripts =
     [
-        "Syscall(lseek){ ReadRegister(RDI, #a) ReadRegister(RSI, #a) ReadRegister(RDX, #a) }",
-        "Syscall(openat){ ReadString(RSI, 64, #a) ReadMemoryAt(RSI, 8, 0, #a) ReadRegister(RAX, #a) }",
-        "Syscall(-){ RegisterHasValue(RAX, 77){ ReadRegister(RSI, #a) } }",
-        "Syscall(77){ ReadRegister(RDI, #a) } Syscall(kill){ ReadRegister(RSI, #b) } OnExternalRequest(7){ ReadMemory(linux_banner, 64, #c) }",
-        "WriteAt(panic_timeout){ ReadMemory(panic_timeout, 4, #a) ValueAtAddressIs(panic_timeout, 5, 4){ ReadRegister(RIP, #b) } }",
-        "ReadAt(panic_timeout){ ReadMemory(panic_timeout, 4, #a) ReadRegister(RIP, #b) }",
-        "ExecuteAt(do_exit){ ReadRegister(RDI, #a) ReadMemoryAt(RSP, 8, 0, #a) }",
-        "ExecuteAt(0x10){ ReadRegister(RIP, #a) } OnExternalRequest(7){ ReadMemory(0x10, 16, #a) ReadString(linux_banner, 30, #a) ReadMemory(linux_banner, 0x2000, #a) }",
-        "Interrupt(3){ ReadRegister(RIP, #a) ReadRegister(CS, #a) }",
-        "OnExternalRequest(7){ ProcessList(PID, NAME, PATH, PGDP, #a) ReadRegister(CR4, #a) Reconfigure(1){ ReadRegister(RDI, #a) } } Syscall(ftruncate){ }",
+        """
+        Syscall(lseek){ ReadRegister(RDI, #a) ReadRegister(RSI, #a) ReadRegister(RDX, #a) }
+        Syscall(openat){ ReadString(RSI, 64, #b) ReadMemoryAt(RSI, 8, 0, #b) ReadRegister(RAX, #b) }
+        Syscall(77){ ReadRegister(RDI, #c) }
+        Syscall(kill){ RegisterHasValue(RSI, 2){ ReadRegister(RDI, #d) } }
+        """,
+        """
+        Syscall(-){ RegisterHasValue(RAX, 77){ ReadRegister(RSI, #a) } }
+        WriteAt(panic_timeout){ ReadMemory(panic_timeout, 4, #b) ValueAtAddressIs(panic_timeout, 5, 4){ ReadRegister(RIP, #b) } }
+        ExecuteAt(do_exit){ ReadRegister(RDI, #c) ReadMemoryAt(RSP, 8, 0, #c) }
+        OnExternalRequest(7){ ReadMemory(0x10, 16, #d) ReadString(linux_banner, 30, #d) ReadMemory(linux_banner, 0x2000, #d) }
+        """,
+        """
+        OnExternalRequest(7){ ProcessList(PID, NAME, PATH, PGDP, #a) ReadRegister(CR4, #a) Reconfigure(1){ ReadRegister(RDI, #b) } }
+        Syscall(ftruncate){ }
+        ReadAt(panic_timeout){ ReadMemory(panic_timeout, 4, #c) ReadRegister(RIP, #c) }
+        Interrupt(3){ ReadRegister(RIP, #d) ReadRegister(CS, #d) }
+        """,
     ];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -32,9 +40,14 @@ public sealed class DriverDifferenceTests(ITestOutputHelper output)
     [Trait(LabSet.Trait, LabSet.Shim)]
     public async Task Both_give_the_same_records()
     {
-        Assert.SkipUnless(KvmLab.IsInside, "There is one driver for guests that are not KVM's; in the lab this runs.");
         using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_1.Name, 1);
-        string[] examples = [.. Directory.EnumerateFiles(Path.Combine(RepositoryFolder.Root, "Examples"), "*.vmipl").Order(StringComparer.Ordinal)
+        if (!KvmLab.IsInside)
+        {
+            // One driver is all there is for guests that are not KVM's.
+            Assert.Equal(VmiErrorCode.ShimUnavailable, (await Assert.ThrowsAsync<VmiException>(() => RecordsAsync(loan.Guest, _scripts[0], SessionDriver.Shim))).Code);
+            return;
+        }
+        string[] examples = !FullCounts.AreWanted ? [] : [.. Directory.EnumerateFiles(Path.Combine(RepositoryFolder.Root, "Examples"), "*.vmipl").Order(StringComparer.Ordinal)
             .Where(path => !path.EndsWith("-32.vmipl", StringComparison.Ordinal) && !path.Contains("change", StringComparison.Ordinal) &&
                 !path.Contains("network", StringComparison.Ordinal) && !path.Contains("keyboard", StringComparison.Ordinal)).Select(File.ReadAllText)];
         int compared = 0;
@@ -54,7 +67,7 @@ public sealed class DriverDifferenceTests(ITestOutputHelper output)
                 output.WriteLine($"{script.Split('\n')[0]}: {e.Message}");
             }
         }
-        Assert.True(compared >= _scripts.Length + 3, $"{compared} of {_scripts.Length} and {examples.Length}");
+        Assert.True(compared >= _scripts.Length + examples.Length / 2, $"{compared} of {_scripts.Length} and {examples.Length}");
     }
 
     private static async Task<List<string>> RecordsAsync(TestGuest guest, string script, SessionDriver driver)

@@ -62,4 +62,51 @@ public sealed class ShimSessionTests
         await loan.Guest.CommandAsync("spawn 50", Cancel);
         TestContext.Current.TestOutputHelper?.WriteLine($"{writes.Count} writes; {run.Status(0)}");
     }
+
+    /// <summary>A consumer that is away at random, with little room in between: what the guest did is there, or counted and announced.</summary>
+    [Theory]
+    [InlineData(FullPolicy.Block)]
+    [InlineData(FullPolicy.Drop)]
+    public async Task Every_record_is_delivered_or_counted(FullPolicy policy)
+    {
+        int total = FullCounts.Or(4000, 200_000);
+        using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, 2);
+        if (!KvmLab.IsInside)
+        {
+            Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, Exits, Shim));
+            return;
+        }
+        var streams = new StreamOptions { Capacity = 100, OnFull = policy, BlockTimeout = TimeSpan.FromMinutes(10) };
+        using ProbeRun run = ProbeRun.Start(loan.Guest, "Syscall(-){ ReadRegister(RAX, #calls) }", Shim with { Streams = streams });
+        Task<(long Delivered, long Lost)> consumer = Task.Run(() => ConsumeAsync(run.Session.Outputs.Find("calls")!));
+        await loan.Guest.CommandAsync($"calls {total}", Cancel);
+        run.Session.Stop();
+        run.Session.Outputs.Dispose();
+        (long delivered, long lost) = await consumer;
+        ProbeStatus status = run.Status(0);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{policy}: {status.Hits} hits, {delivered} delivered, {lost} lost");
+        Assert.True(status.Hits >= total, $"{status.Hits}");
+        Assert.Equal((status.Hits, status.Lost), (delivered + lost, lost));
+        Assert.True(policy == FullPolicy.Drop || lost == 0, $"{lost} lost");
+    }
+
+    private static async Task<(long Delivered, long Lost)> ConsumeAsync(RecordStream stream)
+    {
+        var random = new Random(5);
+        long delivered = 0, lost = 0;
+        while (await stream.WaitToReadAsync(Cancel))
+        {
+            while (stream.TryRead(out VmiRecord record))
+            {
+                if (record is LossRecord loss)
+                    lost += loss.Lost;
+                else
+                    delivered++;
+            }
+            // Away for up to 20 ms, in one of eight cases.
+            if (random.Next(8) == 0)
+                await Task.Delay(random.Next(20), Cancel);
+        }
+        return (delivered, lost);
+    }
 }
