@@ -16,23 +16,29 @@ internal sealed class RamMap
     /// out, and so are those beyond the 4096th.</summary>
     public RamMap(IEnumerable<RamSegment> segments)
     {
+        var pieces = new List<RamSegment>();
         var kept = new List<RamSegment>();
         foreach (RamSegment next in segments.Where(s => s.Length > 0 && s.Start + (s.Length - 1) >= s.Start && s.Host + (s.Length - 1) >= s.Host)
             .Take(MaxSegments).OrderBy(s => s.Start))
         {
             if (kept.Count > 0 && next.Start - kept[^1].Start < kept[^1].Length)
                 continue;
+            pieces.Add(next);
             if (kept.Count > 0 && kept[^1].Start + kept[^1].Length == next.Start && kept[^1].Host + kept[^1].Length == next.Host)
                 kept[^1] = kept[^1] with { Length = kept[^1].Length + next.Length };
             else
                 kept.Add(next);
         }
         _segments = [.. kept];
+        Pieces = pieces;
         Ranges = [.. kept.Select(s => new PhysicalRange(new GuestPhysicalAddress(s.Start), s.Length))];
     }
 
     /// <summary>The segments.</summary>
     public IReadOnlyList<RamSegment> Segments => _segments;
+
+    /// <summary>The segments as they were given, neighbours apart: QEMU's own pieces, which are KVM's slots.</summary>
+    public IReadOnlyList<RamSegment> Pieces { get; }
 
     /// <summary>What the guest sees.</summary>
     public IReadOnlyList<PhysicalRange> Ranges { get; }

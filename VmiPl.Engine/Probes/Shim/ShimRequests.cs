@@ -25,7 +25,7 @@ internal static class ShimRequests
 
     /// <summary>The guest's memory.</summary>
     public static byte[] Memory(RamMap map) =>
-        ShimProtocol.Bytes<AbiRange>([.. map.Segments.Select(segment => new AbiRange { Physical = segment.Start, Bytes = segment.Length, Host = segment.Host })]);
+        ShimProtocol.Bytes<AbiRange>([.. map.Pieces.Select(segment => new AbiRange { Physical = segment.Start, Bytes = segment.Length, Host = segment.Host })]);
 
     /// <summary>A program.</summary>
     public static byte[] Load(ProbeProgram program)
