@@ -115,22 +115,20 @@ internal sealed class ShimSites
                 throw NoRegister(trap.Place);
             attempt.Add(SiteKey.Of(trap), Known(trap) ?? Watch(trap));
         }
-        // What is trapped in some way stays so, as far as registers that memory needs now allow.
-        List<ExecuteTrap> open = [];
+        // What is trapped in some way stays so, as far as registers are left then for what has no other way.
+        List<(ExecuteTrap Trap, bool CanBePort)> open = [];
         foreach (ExecuteTrap trap in fresh.Select(use => use.Trap).OfType<ExecuteTrap>())
         {
-            if (Known(trap) is { } known && (!known.TakesRegister || FreeRegisters(attempt) > 0))
+            if (Known(trap) is { TakesRegister: false } known)
                 attempt.Add(known.Key, known);
             else
-                open.Add(trap);
+                open.Add((trap, _kind == TrapKind.Auto && CanBePort(trap)));
         }
-        // Registers for those that have no other way.
-        if (_kind == TrapKind.Auto && open.Count > FreeRegisters(attempt))
-            open = [.. open.OrderBy(CanBePort)];
-        foreach (ExecuteTrap trap in open)
+        foreach ((ExecuteTrap trap, bool canBePort) in open.OrderBy(one => one.CanBePort).ThenBy(one => Known(one.Trap) is null))
         {
             int free = FreeRegisters(attempt);
-            attempt.Add(SiteKey.Of(trap), Apart(Execute(trap, _kind == TrapKind.Auto && free <= reserved && CanBePort(trap) ? 0 : free), trap, attempt));
+            bool takesRegister = free > (canBePort ? reserved : 0);
+            attempt.Add(SiteKey.Of(trap), takesRegister && Known(trap) is { } known ? known : Apart(Execute(trap, takesRegister ? free : 0), trap, attempt));
         }
         if (attempt.Count > AbiNumbers.MaxSites)
             throw new VmiException(VmiErrorCode.TrapRefused, $"The probes need {attempt.Count} places, and the shim has {AbiNumbers.MaxSites}.");

@@ -323,6 +323,21 @@ public sealed class ShimSitesTests
         Assert.Contains("elsewhere", Refusal(Sites(TrapKind.Software), [Use(Trap(ret))]), StringComparison.Ordinal);
     }
 
+    /// <summary>Also where others have all registers already; and the driver's own find one left.</summary>
+    [Fact]
+    public void What_has_no_other_way_gets_a_register()
+    {
+        ulong[] places = [.. Enumerable.Range(0, 6).Select(i => Function($"f{i}", Xor))];
+        ulong push = Function("push", 0x55), own = Function("own", 0x55);
+        ShimSites sites = Sites(TrapKind.Auto);
+        Assert.Equal(4, Commit(sites, places).Places.Count(place => place.TakesRegister));
+        TrapUse[] uses = [.. places.Append(push).Select(place => Use(Trap(place))), new TrapUse(Trap(own), null, _ => { })];
+        SitePlan plan = sites.Plan(uses, modulesToo: false);
+        Assert.True(plan.HasOwn);
+        Assert.Equal(4, plan.Places.Count(place => place.TakesRegister));
+        Assert.All((ulong[])[push, own], address => Assert.True(Place(plan, address).TakesRegister));
+    }
+
     [Fact]
     public void The_drivers_own_come_last_all_or_none()
     {
