@@ -14,7 +14,7 @@ internal sealed class StandstillWatch(VmiMachine machine, IDriverEvents events)
     private readonly Lock _lock = new();
     private Task _question = Task.CompletedTask;
     private long _expected;
-    private bool _isTold;
+    private bool _isLasting, _isTold;
 
     /// <summary>The machine stands still, or will, and that is known.</summary>
     public void Expect()
@@ -28,19 +28,20 @@ internal sealed class StandstillWatch(VmiMachine machine, IDriverEvents events)
     {
         lock (_lock)
         {
+            _isLasting = isLasting;
             if (!isLasting)
                 _isTold = _expected != 0 && Stopwatch.GetElapsedTime(_expected) < _ownPause;
             if (!_isTold && _question.IsCompleted)
-                _question = Task.Run(() => Ask(isLasting));
+                _question = Task.Run(Ask);
         }
     }
 
     /// <summary>Waits for a question that is under way, for the monitor's time at most: nothing is told afterwards.</summary>
     public void Finish() => _question.Wait();
 
-    private void Ask(bool isLasting)
+    private void Ask()
     {
-        string? cause;
+        string? cause, unknown = null;
         try
         {
             cause = machine.QueryState() switch
@@ -52,10 +53,13 @@ internal sealed class StandstillWatch(VmiMachine machine, IDriverEvents events)
         }
         catch (VmiException e)
         {
-            cause = isLasting ? $"none of its vCPUs runs ({e.Message})" : null;
+            cause = null;
+            unknown = $"none of its vCPUs runs ({e.Message})";
         }
         lock (_lock)
         {
+            // Where the monitor does not say, the time does.
+            cause ??= _isLasting ? unknown : null;
             if (cause is null || _isTold)
                 return;
             _isTold = true;
