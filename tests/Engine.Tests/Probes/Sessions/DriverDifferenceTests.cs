@@ -22,8 +22,6 @@ public sealed class DriverDifferenceTests(ITestOutputHelper output)
         """,
         """
         Syscall(-){ RegisterHasValue(RAX, 77){ ReadRegister(RSI, #a) } }
-        WriteAt(panic_timeout){ ReadMemory(panic_timeout, 4, #b) ValueAtAddressIs(panic_timeout, 5, 4){ ReadRegister(RIP, #b) } }
-        ExecuteAt(do_exit){ ReadRegister(RDI, #c) ReadMemoryAt(RSP, 8, 0, #c) }
         OnExternalRequest(7){ ReadMemory(0x10, 16, #d) ReadString(linux_banner, 30, #d) ReadMemory(linux_banner, 0x2000, #d) }
         """,
         """
@@ -31,6 +29,10 @@ public sealed class DriverDifferenceTests(ITestOutputHelper output)
         Syscall(ftruncate){ }
         ReadAt(panic_timeout){ ReadMemory(panic_timeout, 4, #c) ReadRegister(RIP, #c) }
         Interrupt(3){ ReadRegister(RIP, #d) ReadRegister(CS, #d) }
+        """,
+        """
+        WriteAt(panic_timeout){ ReadMemory(panic_timeout, 4, #a) ValueAtAddressIs(panic_timeout, 5, 4){ ReadRegister(RIP, #a) } }
+        ExecuteAt(do_exit){ ReadRegister(RDI, #b) ReadMemoryAt(RSP, 8, 0, #b) }
         """,
     ];
 

@@ -19,10 +19,17 @@ public sealed class GuestTracingTests
         get
         {
             var data = new TheoryData<string, TrapKind>();
-            foreach (string kernel in (string[])["6.1-amd64", "6.12-amd64"])
+            if (!TestDriver.IsShim)
             {
-                foreach (TrapKind kind in TestDriver.IsShim ? (TrapKind[])[TrapKind.Hardware, TrapKind.Port] : [ProbeRun.Options().TrapKind])
-                    data.Add(kernel, kind);
+                data.Add("6.1-amd64", ProbeRun.Options().TrapKind);
+                return data;
+            }
+            data.Add("6.1-amd64", TrapKind.Hardware);
+            data.Add("6.12-amd64", TrapKind.Port);
+            if (FullCounts.AreWanted)
+            {
+                data.Add("6.1-amd64", TrapKind.Port);
+                data.Add("6.12-amd64", TrapKind.Hardware);
             }
             return data;
         }
