@@ -43,7 +43,7 @@ internal static class DriverSection
                 throw new InvalidOperationException($"The benchmarks ended with exit code {code} in the lab.");
             return;
         }
-        Command(mini, "measure", "100");
+        Command(mini, "measure", "10");
         using TestGuest guest = Guests.Start(RamBackend.Private);
         using VmiMachine machine = Guests.Open(guest);
         LinuxGuest linux = LinuxGuest.Of(machine);
@@ -137,7 +137,11 @@ internal static class DriverSection
 
     private static ProbeSession Start(LinuxGuest linux, string script, SessionDriver driver) =>
         ProbeSession.Start(linux, ScriptCompiler.Compile(ScriptReader.Read(new SourceText(script)), linux),
-            new SessionOptions { Driver = driver, Streams = new StreamOptions { Capacity = 10_000_000 } });
+            new SessionOptions
+            {
+                // The lab's breakpoint instructions reach the guest and not the debugger.
+                Driver = driver, TrapKind = driver == SessionDriver.GdbStub ? TrapKind.Hardware : TrapKind.Auto, Streams = new StreamOptions { Capacity = 10_000_000 },
+            });
 
     private static string BuildMini()
     {
