@@ -48,21 +48,6 @@ public sealed class DescriptorTableTests
         Assert.Equal(Enumerable.Repeat(behind, 4 * Times), seen.Cast<RegisterRecord>().Select(record => record.Value));
     }
 
-    /// <summary>The same under KVM, by a page that the guest may read only.</summary>
-    [Fact]
-    [Trait(LabSet.Trait, LabSet.Shim)]
-    public async Task Every_write_to_a_gate_is_seen_by_the_shim()
-    {
-        if (KvmLab.IsInside)
-        {
-            await Every_write_to_a_gate_is_seen_and_nothing_else("6.12-amd64", 1);
-            return;
-        }
-        using GuestLoan loan = await BorrowAsync("6.1-amd64", 1);
-        SessionOptions shim = ProbeRun.Options() with { Driver = SessionDriver.Shim };
-        Assert.Equal(VmiErrorCode.ShimUnavailable, Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, "IDTWrite{ ReadRegister(RIP, #gates) }", shim)).Code);
-    }
-
     /// <summary>The kernel writes descriptors for each task that it switches to, so only the module's own are looked at.</summary>
     [Theory]
     [MemberData(nameof(Guests))]

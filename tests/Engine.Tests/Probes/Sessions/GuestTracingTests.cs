@@ -37,7 +37,6 @@ public sealed class GuestTracingTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    [Trait(LabSet.Trait, LabSet.Shim)]
     public async Task A_probed_function_is_traced_by_the_guest_too(string kernel, TrapKind kind)
     {
         using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, 1);
@@ -59,7 +58,6 @@ public sealed class GuestTracingTests
     /// <summary>While probes use debug registers the guest's own do not trap, as the manual says.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
-    [Trait(LabSet.Trait, LabSet.Shim)]
     public async Task A_debugged_program_is_probed(string kernel, TrapKind kind)
     {
         using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, 1);

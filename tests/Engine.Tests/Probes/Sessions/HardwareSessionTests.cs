@@ -24,18 +24,18 @@ public sealed class HardwareSessionTests
     [Fact]
     public async Task System_calls_and_exits_are_seen_exactly()
     {
-        const int Total = 200, Processes = 10;
+        int total = FullCounts.Or(200, 100_000), processes = FullCounts.Or(10, 1000);
         using GuestLoan loan = await BorrowAsync();
         using ProbeRun run = ProbeRun.Start(loan.Guest, """
             Syscall(lseek){ ReadRegister(RDI, #lseek) ReadRegister(RSI, #lseek) }
             ExecuteAt(do_exit){ ReadRegister(CR3, #exit) ProcessList(PID, PGDP, #exit) }
             """, Hardware);
-        await loan.Guest.CommandAsync($"calls {Total}", Cancel);
+        await loan.Guest.CommandAsync($"calls {total}", Cancel);
         run.Session.Enable(0, enabled: false);
         run.Drain("exit");
-        await loan.Guest.CommandAsync($"spawn {Processes}", Cancel);
+        await loan.Guest.CommandAsync($"spawn {processes}", Cancel);
         List<VmiRecord> exits = run.Stop("exit");
-        AssertSeeks(Total, run.Drain("lseek"));
+        AssertSeeks(total, run.Drain("lseek"));
         ulong current = 0;
         var seen = new List<int>();
         foreach (VmiRecord record in exits)
@@ -52,26 +52,26 @@ public sealed class HardwareSessionTests
     [Fact]
     public async Task Vcpus_that_meet_a_trap_at_once_are_each_told()
     {
-        const int Total = 200;
+        int total = FullCounts.Or(200, 100_000);
         using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, SessionGuests.Many);
         using ProbeRun run = ProbeRun.Start(loan.Guest, "Syscall(lseek){ ReadRegister(RDI, #lseek) ReadRegister(RSI, #lseek) }", Hardware);
-        await loan.Guest.CommandAsync($"calls {Total}", Cancel);
-        AssertSeeks(Total, run.Stop("lseek"));
+        await loan.Guest.CommandAsync($"calls {total}", Cancel);
+        AssertSeeks(total, run.Stop("lseek"));
     }
 
     [Fact]
     public async Task Accesses_are_told_apart_and_counted_exactly()
     {
-        const int Count = 60;
+        int count = FullCounts.Or(60, 5000);
         using GuestLoan loan = await BorrowAsync();
         using ProbeRun run = ProbeRun.Start(loan.Guest, """
             WriteAt(panic_timeout){ ReadMemory(panic_timeout, 4, #write) ValueAtAddressIs(panic_timeout, 30, 4){ ReadRegister(CR3, #hit) } }
             ReadAt(panic_timeout){ ReadMemory(panic_timeout, 4, #read) }
             """, Hardware);
-        await loan.Guest.CommandAsync($"sysctl write /proc/sys/kernel/panic 0 {Count}", Cancel);
-        await loan.Guest.CommandAsync($"sysctl read /proc/sys/kernel/panic {Count}", Cancel);
-        Assert.Equal(Enumerable.Range(0, Count), run.Stop("write").Select(Value));
-        Assert.Equal(Enumerable.Repeat(Count - 1, Count), run.Drain("read").Select(Value));
+        await loan.Guest.CommandAsync($"sysctl write /proc/sys/kernel/panic 0 {count}", Cancel);
+        await loan.Guest.CommandAsync($"sysctl read /proc/sys/kernel/panic {count}", Cancel);
+        Assert.Equal(Enumerable.Range(0, count), run.Stop("write").Select(Value));
+        Assert.Equal(Enumerable.Repeat(count - 1, count), run.Drain("read").Select(Value));
         Assert.Single(run.Drain("hit"));
     }
 

@@ -69,7 +69,7 @@ public sealed class ShimSessionTests
     [InlineData(FullPolicy.Drop)]
     public async Task Every_record_is_delivered_or_counted(FullPolicy policy)
     {
-        int total = FullCounts.Or(4000, 200_000);
+        int total = FullCounts.Or(2000, 200_000);
         using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, 2);
         if (!KvmLab.IsInside)
         {
