@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "vmi_slots.h"
 #include "vmi_system.h"
@@ -114,14 +115,6 @@ static uint32_t list(const struct vmi_tables *tables, uint64_t wanted[MAX_PAGES]
     return count;
 }
 
-static bool are_these(const uint64_t *wanted, uint32_t count)
-{
-    bool same = count == page_count;
-    for (uint32_t i = 0; same && i < count; i++)
-        same = wanted[i] == pages[i];
-    return same;
-}
-
 static int fail(int error, const char *why, char *problem, size_t problem_size)
 {
     vmi_pages_take();
@@ -133,7 +126,7 @@ int vmi_pages_become(const struct vmi_tables *tables, char *problem, size_t prob
 {
     uint64_t wanted[MAX_PAGES];
     uint32_t count = list(tables, wanted);
-    if (are_these(wanted, count))
+    if (count == page_count && memcmp(wanted, pages, count * sizeof *pages) == 0)
         return 0;
     vmi_pages_take();
     if (count > MAX_PAGES)
@@ -149,8 +142,7 @@ int vmi_pages_become(const struct vmi_tables *tables, char *problem, size_t prob
             return fail(cuts, "KVM does not cut the memory slot around a page", problem, problem_size);
         done += (uint32_t)cuts;
     }
-    for (uint32_t i = 0; i < count; i++)
-        pages[i] = wanted[i];
+    memcpy(pages, wanted, count * sizeof *pages);
     page_count = count;
     return 0;
 }

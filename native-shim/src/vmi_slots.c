@@ -10,7 +10,6 @@ enum { MAX_SLOTS = 32768 };
 struct slot {
     struct vmi_range range;
     uint32_t flags;
-    bool is_logged;
 };
 
 static struct slot slots[MAX_SLOTS];
@@ -29,17 +28,24 @@ void vmi_slots_set(struct vmi_map *map, const struct kvm_userspace_memory_region
         vmi_map_change(map, (struct vmi_range){ slot->range.physical, slot->range.bytes, 0 });
     else if (next.bytes == 0)
         map->is_stale = true;
-    *slot = (struct slot){ .range = next, .flags = region->flags, .is_logged = next.bytes != 0 && (region->flags & KVM_MEM_LOG_DIRTY_PAGES) };
+    *slot = (struct slot){ .range = next, .flags = next.bytes != 0 ? region->flags : 0 };
     if (next.bytes != 0)
         vmi_map_change(map, next);
 }
 
-bool vmi_slots_is_logged(uint64_t physical)
+/* The slot around an address, of those that are known, or NULL. */
+static const struct slot *slot_of(uint64_t physical)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (slots[i].is_logged && physical - slots[i].range.physical < slots[i].range.bytes)
-            return true;
-    return false;
+        if (physical - slots[i].range.physical < slots[i].range.bytes)
+            return &slots[i];
+    return NULL;
+}
+
+bool vmi_slots_is_logged(uint64_t physical)
+{
+    const struct slot *slot = slot_of(physical);
+    return slot && (slot->flags & KVM_MEM_LOG_DIRTY_PAGES);
 }
 
 bool vmi_slots_begins_log(const struct kvm_userspace_memory_region *region, uint64_t physical)
@@ -103,21 +109,15 @@ static bool find_unseen(int vm, const struct vmi_map *map, uint64_t physical)
     return false;
 }
 
-static bool find_seen(uint64_t physical, struct kvm_userspace_memory_region *region)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const struct slot *slot = &slots[i];
-        if (physical - slot->range.physical >= slot->range.bytes)
-            continue;
-        *region = (struct kvm_userspace_memory_region){
-            .slot = i, .flags = slot->flags, .guest_phys_addr = slot->range.physical, .memory_size = slot->range.bytes, .userspace_addr = slot->range.host,
-        };
-        return slot->flags == 0;
-    }
-    return false;
-}
-
 bool vmi_slots_find(int vm, const struct vmi_map *map, uint64_t physical, struct kvm_userspace_memory_region *region)
 {
-    return find_seen(physical, region) || (find_unseen(vm, map, physical) && find_seen(physical, region));
+    const struct slot *slot = slot_of(physical);
+    if (!slot && find_unseen(vm, map, physical))
+        slot = slot_of(physical);
+    if (!slot || slot->flags != 0)
+        return false;
+    *region = (struct kvm_userspace_memory_region){
+        .slot = (uint32_t)(slot - slots), .guest_phys_addr = slot->range.physical, .memory_size = slot->range.bytes, .userspace_addr = slot->range.host,
+    };
+    return true;
 }

@@ -81,7 +81,6 @@ static void take_message(struct mini_client *client)
     client->held += head->type == VMI_NOTICE_HELD;
     client->pauses += head->type == VMI_NOTICE_PAUSE;
     client->pages += head->type == VMI_NOTICE_PAGES;
-    client->stills += head->type == VMI_NOTICE_STILL;
     if (head->type < VMI_NOTICE_PAUSE) {
         client->answers[head->sequence % 16].status = head->status;
         client->answers[head->sequence % 16].is_there = true;

@@ -61,7 +61,7 @@ __asm__(
     "  dec %rsi; jnz 1b\n"
     "3: hlt; jmp 3b\n"
 
-    /* Writes to the watched page in ways that KVM's emulator knows: locked, in a row, 16 bytes at once; and then in one that it does not. */
+    /* Writes to the watched page in ways that KVM's emulator knows: locked, and in a row; and then in one that it does not. */
     ".globl mini_stores; mini_stores:\n"
     "  xor %r15d, %r15d\n"
     "  xor %r14d, %r14d\n"
@@ -78,7 +78,6 @@ __asm__(
     "  cmp %rsi, 80(%rbx); je 2f; inc %r15\n"
     "2: incq 16(%rdi)\n"
     "  dec %rsi; jnz 1b\n"
-    ".globl mini_unknown; mini_unknown:\n"
     "  fninit; fld1; fstps (%rbx)\n"
     "  cmpl $0x3f800000, (%rbx); je 3f; inc %r15\n"
     "3: hlt; jmp 3b\n"
