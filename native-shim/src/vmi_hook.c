@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vmi_idle.h"
 #include "vmi_kvm.h"
 
 enum { MAX_ENTRIES = 4 };
@@ -21,16 +22,7 @@ static uint64_t before[MAX_ENTRIES];
 static int count;
 static _Atomic uint32_t inside;
 
-__attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, ...)
-{
-    va_list list;
-    va_start(list, request);
-    unsigned long argument = va_arg(list, unsigned long);
-    va_end(list);
-    return vmi_hook_ioctl(fd, request, argument);
-}
-
-static int call(int fd, uint32_t request, unsigned long argument)
+static inline int call(int fd, uint32_t request, unsigned long argument)
 {
     /* A counter that all vCPUs write at each exit would cost more than the rest of the way. */
     if (request == (uint32_t)KVM_RUN)
@@ -41,12 +33,7 @@ static int call(int fd, uint32_t request, unsigned long argument)
     return result;
 }
 
-bool vmi_hook_is_left(void)
-{
-    return atomic_load(&inside) == 0;
-}
-
-int vmi_hook_ioctl(int fd, unsigned long request, unsigned long argument)
+static inline int hook(int fd, unsigned long request, unsigned long argument)
 {
     /* Some libcs' int of a request is extended with its sign. */
     int result = call(fd, (uint32_t)request, argument);
@@ -56,13 +43,27 @@ int vmi_hook_ioctl(int fd, unsigned long request, unsigned long argument)
     return -1;
 }
 
-static int patched_ioctl(int fd, unsigned long request, ...)
+VMI_ON_EVERY_EXIT __attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, ...)
 {
     va_list list;
     va_start(list, request);
     unsigned long argument = va_arg(list, unsigned long);
     va_end(list);
-    return vmi_hook_ioctl(fd, request, argument);
+    return hook(fd, request, argument);
+}
+
+VMI_ON_EVERY_EXIT static int patched_ioctl(int fd, unsigned long request, ...)
+{
+    va_list list;
+    va_start(list, request);
+    unsigned long argument = va_arg(list, unsigned long);
+    va_end(list);
+    return hook(fd, request, argument);
+}
+
+bool vmi_hook_is_left(void)
+{
+    return atomic_load(&inside) == 0;
 }
 
 /* Writes an entry, which is read-only where the program was linked with BIND_NOW and RELRO. */

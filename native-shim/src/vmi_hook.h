@@ -5,9 +5,6 @@
 
 #include <stdbool.h>
 
-/* What is called instead of libc's. */
-int vmi_hook_ioctl(int fd, unsigned long request, unsigned long argument);
-
 /* Patches the main program's table. False where it has no entry for ioctl that can be changed. Once. */
 bool vmi_hook_install(void);
 

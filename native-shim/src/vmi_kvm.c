@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "vmi_control.h"
+#include "vmi_idle.h"
 #include "vmi_pages.h"
 #include "vmi_run.h"
 #include "vmi_slots.h"
-#include "vmi_system.h"
 #include "vmi_traps.h"
 
 /* Linux 5.13 and 5.15; older headers lack them. */
@@ -158,13 +158,9 @@ static int get_clock(int fd, uint32_t request, unsigned long argument)
     return vmi_system_ioctl(fd, request, argument);
 }
 
-int vmi_kvm_ioctl(int fd, uint32_t request, unsigned long argument)
+static __attribute__((noinline)) int other(int fd, uint32_t request, unsigned long argument)
 {
-    struct vmi_vcpu *vcpu;
     switch (request) {
-    case (uint32_t)KVM_RUN:
-        vcpu = vmi_vcpu_of(fd);
-        return vcpu ? vmi_run(vcpu, argument) : vmi_system_ioctl(fd, request, argument);
     case (uint32_t)KVM_CREATE_VM:
         return create_machine(fd, request, argument);
     case (uint32_t)KVM_CREATE_VCPU:
@@ -179,4 +175,13 @@ int vmi_kvm_ioctl(int fd, uint32_t request, unsigned long argument)
     default:
         return vmi_system_ioctl(fd, request, argument);
     }
+}
+
+VMI_ON_EVERY_EXIT int vmi_kvm_ioctl(int fd, uint32_t request, unsigned long argument)
+{
+    struct vmi_vcpu *vcpu = request == (uint32_t)KVM_RUN ? vmi_vcpu_of(fd) : NULL;
+    int result;
+    if (vcpu && vmi_idle_run(vcpu, argument, &result))
+        return result;
+    return vcpu ? vmi_run(vcpu, argument) : other(fd, request, argument);
 }

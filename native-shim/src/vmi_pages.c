@@ -125,7 +125,7 @@ static int fail(int error, const char *why, char *problem, size_t problem_size)
 int vmi_pages_become(const struct vmi_tables *tables, char *problem, size_t problem_size)
 {
     uint64_t wanted[MAX_PAGES];
-    uint32_t count = list(tables, wanted);
+    uint32_t count = list(vmi_world.pages_are_given_up ? NULL : tables, wanted);
     if (count == page_count && memcmp(wanted, pages, count * sizeof *pages) == 0)
         return 0;
     vmi_pages_take();

@@ -10,7 +10,7 @@
 
 #include "vmi_tables.h"
 
-/* Makes the read-only pages those of `tables`; NULL: none. A negative errno, with what is wrong in `problem`, where they cannot be had: then none is. */
+/* Makes the read-only pages those of `tables`; NULL, or once they are given up: none. A negative errno, with what is wrong in `problem`, where they cannot be had: then none is. */
 int vmi_pages_become(const struct vmi_tables *tables, char *problem, size_t problem_size);
 
 /* Has all slots whole again. Whether any page was read-only. */

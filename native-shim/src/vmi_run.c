@@ -184,6 +184,7 @@ static void update(struct vmi_vcpu *vcpu)
     vmi_registers_sync(vcpu, syncs, syncs && vmi_world.needs_sregs);
     if (tables && is_new && vmi_traps_want_debug(tables))
         vmi_traps_debug(vcpu);   /* whoever made the tables did not know it */
+    atomic_store_explicit(&vcpu->is_idle, !tables, memory_order_relaxed);
 }
 
 /* QEMU lets the vCPU into the guest. */
@@ -217,6 +218,7 @@ static void give_pages_back(struct vmi_vcpu *vcpu)
         return;   /* once more, then: it fails again */
     vcpu->gives_pages_back = false;
     bool had = vmi_pages_take();
+    vmi_world.pages_are_given_up |= had;
     vmi_world_go();
     if (had)
         vmi_world_tell(vcpu, VMI_TELL_PAGES);

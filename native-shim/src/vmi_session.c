@@ -115,7 +115,7 @@ static void await_released(void)
 static void forget(void)
 {
     vmi_world.ring = NULL;
-    vmi_world.needs_sregs = false;
+    vmi_world.needs_sregs = vmi_world.pages_are_given_up = false;
     vmi_retry_forget();
     vmi_call_forget();
     for (uint32_t i = 0; i < VMI_MAX_PROBES; i++)

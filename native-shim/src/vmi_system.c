@@ -5,24 +5,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-long vmi_system_call(long number, long a, long b, long c, long d, long e, long f)
-{
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    long result;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
-}
-
-int vmi_system_ioctl(int fd, unsigned long request, unsigned long argument)
-{
-    return (int)vmi_system_call(SYS_ioctl, fd, (long)request, (long)argument, 0, 0, 0);
-}
-
 int vmi_system_wait(const void *word, uint32_t value, int ms)
 {
     struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };

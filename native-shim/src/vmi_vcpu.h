@@ -39,17 +39,18 @@ struct vmi_step {
     struct kvm_regs before;   /* with which it is executed, but for RIP */
 };
 
-enum { VMI_MAX_SELECTIONS = 64 };
+enum { VMI_MAX_SELECTIONS = VMI_MAX_PROBES };
 
 struct vmi_vcpu {
     int fd;
+    _Atomic uint32_t in_hook;        /* its thread is in the shim's code, or behind it in the guest */
+    _Atomic uint32_t inside;
+    _Atomic uint32_t is_idle;        /* nothing is at work, and KVM knows it: cleared by whoever changes that, in the stopped world */
     uint32_t kvm_id;                 /* KVM's number, an APIC id */
     uint32_t index;                  /* QEMU's number */
     struct kvm_run *run;             /* the first page of it, mapped here once more */
     _Atomic int thread;              /* 0: not known yet */
-    _Atomic uint32_t seen;           /* its thread has come through the hook */
-    _Atomic uint32_t in_hook;        /* and is in the shim's code, or behind it in the guest */
-    _Atomic uint32_t inside;
+    _Atomic uint32_t seen;           /* it has come through the hook */
     _Atomic uint32_t told;           /* enum vmi_vcpu_notice: what the control thread is to pass on */
     _Atomic uint32_t waits;          /* held, outside, for the client */
     _Atomic uint32_t call_number;    /* of what it waits for */
@@ -88,7 +89,6 @@ struct vmi_vcpu {
 
 /* Makes one known; the same again for a descriptor that is known. NULL without memory, or where there are too many. */
 struct vmi_vcpu *vmi_vcpu_add(int fd, uint32_t kvm_id);
-struct vmi_vcpu *vmi_vcpu_of(int fd);
 uint32_t vmi_vcpu_count(void);
 struct vmi_vcpu *vmi_vcpu_at(uint32_t index);
 

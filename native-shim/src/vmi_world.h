@@ -37,6 +37,7 @@ struct vmi_world {
     bool is_placed;
     _Atomic uint32_t is_lifted;
     _Atomic uint32_t is_logged;
+    bool pages_are_given_up;           /* for the session: no page is made read-only any more */
     uint32_t map_moves;                /* changes of the map since the client was about to look at it */
     _Atomic uint32_t is_map_told;      /* of a stale map, by the control thread */
     _Atomic int signal;                /* an eventfd that wakes the control thread; -1 */

@@ -20,6 +20,7 @@
 #include "mini_machine.h"
 #include "mini_measure.h"
 #include "vmi_check.h"
+#include "vmi_pages.h"
 
 enum { PORT = 0x59, LONG_S = 60 };
 
@@ -488,6 +489,8 @@ static void pages_take_every_store(void)
     expect_equal(rounds * 2, mini_client_counters(&client, 1)->hits, "writes in a row are not counted exactly");
     mini_client_pump(&client, 1000);
     expect_equal(1, client.pages, "that a page is watched no more is not told once");
+    expect_ask(mini_client_apply(&client, &work), "apply");
+    expect(!vmi_pages_are_in(), "a page is watched again that was given up");
     expect_restored();
 }
 

@@ -77,10 +77,14 @@ internal static class DriverSection
         return (probed - bare) / 1000 / session.Probes[0].Hits;
     }
 
+    // On an emulated CPU, whose debug registers slow all of its code, port traps show what the probe itself does to others.
     private static void Others(Report report, TestGuest guest, LinuxGuest linux)
     {
-        double ratio = 1 / Paired.Run(Probed(guest, linux, _scripts[1].Script, SessionDriver.Shim, () => Time(guest, Other)), () => Time(guest, Other), 1, Rounds).Ratio;
-        report.Add("Other calls while one that nobody makes is probed by the shim", $"{ratio:0.000} ×", "1.02 or less", ratio <= 1.02);
+        foreach (TrapKind kind in (TrapKind[])[TrapKind.Hardware, TrapKind.Port])
+        {
+            double ratio = 1 / Paired.Run(Probed(guest, linux, _scripts[1].Script, SessionDriver.Shim, () => Time(guest, Other), kind), () => Time(guest, Other), 1, Rounds).Ratio;
+            report.Add($"Other calls while one that nobody makes is probed by the shim, {kind}", $"{ratio:0.000} ×", "1.02 or less", ratio <= 1.02);
+        }
     }
 
     private static void Scripts(Report report, TestGuest guest, LinuxGuest linux)
@@ -111,9 +115,9 @@ internal static class DriverSection
         report.Add($"{Load} with the idle shim", $"{1 / ratio:0.000} ×");
     }
 
-    private static Func<double> Probed(TestGuest guest, LinuxGuest linux, string script, SessionDriver driver, Func<double> time) => () =>
+    private static Func<double> Probed(TestGuest guest, LinuxGuest linux, string script, SessionDriver driver, Func<double> time, TrapKind? kind = null) => () =>
     {
-        using ProbeSession session = Start(linux, script, driver);
+        using ProbeSession session = Start(linux, script, driver, kind);
         // Here, as the end of a session has the guest's memory to itself.
         double taken = time();
         session.Stop();
@@ -135,12 +139,12 @@ internal static class DriverSection
 
     private static double Time(TestGuest guest, string work) => Paired.Time(() => guest.CommandAsync(work).GetAwaiter().GetResult());
 
-    private static ProbeSession Start(LinuxGuest linux, string script, SessionDriver driver) =>
+    private static ProbeSession Start(LinuxGuest linux, string script, SessionDriver driver, TrapKind? kind = null) =>
         ProbeSession.Start(linux, ScriptCompiler.Compile(ScriptReader.Read(new SourceText(script)), linux),
             new SessionOptions
             {
                 // The lab's breakpoint instructions reach the guest and not the debugger.
-                Driver = driver, TrapKind = driver == SessionDriver.GdbStub ? TrapKind.Hardware : TrapKind.Auto, Streams = new StreamOptions { Capacity = 10_000_000 },
+                Driver = driver, TrapKind = kind ?? (driver == SessionDriver.GdbStub ? TrapKind.Hardware : TrapKind.Auto), Streams = new StreamOptions { Capacity = 10_000_000 },
             });
 
     private static string BuildMini()

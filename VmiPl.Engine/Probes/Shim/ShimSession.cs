@@ -188,7 +188,7 @@ internal sealed class ShimSession : IDisposable
                     string.Create(CultureInfo.InvariantCulture, $"vCPU {notice.As<AbiNumber>().Number} was held for longer than it may be, and went on by itself: what it did then may have gone unseen."), isError: true);
                 break;
             case AbiNotice.Pages:
-                _events.Notice("Writes to descriptor tables are watched no more: the guest has written to one by an instruction that KVM can't emulate.", isError: true);
+                _events.Notice("Writes to descriptor tables are watched no more: the guest has written to one by an instruction that KVM can't emulate. Start the probes again to have them watched.", isError: true);
                 break;
             case AbiNotice.Still:
                 _standstill.OnStill(notice.As<AbiNumber>().Number != 0);
