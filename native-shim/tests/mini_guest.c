@@ -196,6 +196,27 @@ static void traps_1(void) { every_way_goes_on(1); }
 static void traps_2(void) { every_way_goes_on(2); }
 static void traps_4(void) { every_way_goes_on(4); }
 
+/* Two vCPUs that do nothing else than meet one trap. */
+static void hammer(uint8_t trap)
+{
+    uint64_t rounds = 1000 * scale;
+    begin(2, VMI_BLOCK, 1 << 20);
+    load_speaking();
+    struct mini_work work = { 0 };
+    add_site(&work, site_at(mini_one, trap, VMI_RESUME_SKIP, 4), 0);
+    expect_ask(mini_client_apply(&client, &work), "apply");
+    mini_start(mini_one_site, rounds);
+    serve_until_done();
+    expect_equal(0, mini_join(), "errors");
+    expect_equal(rounds * 2, rounds_done(), "the guest did not come through");
+    expect_restored();
+    expect_counts(&work, rounds * 2);
+    expect_equal(0, client.reader.told[0], "a ring that blocks has lost records");
+}
+
+static void hammer_breakpoint(void) { hammer(VMI_TRAP_EXECUTE); }
+static void hammer_port(void) { hammer(VMI_TRAP_PORT); }
+
 static void breakpoints(void)
 {
     uint64_t rounds = 500 * scale;
@@ -746,7 +767,7 @@ static const struct { const char *name; void (*run)(void); } scenarios[] = {
     { "losses", losses_are_exact }, { "own", own_traps_reach_the_guest },
     { "changes", changes_at_random }, { "deaths", clients_die },
     { "leave", traps_leave_with_nothing }, { "logging", logging_outlives_sessions },
-    { "pages-1", pages_1 }, { "pages-2", pages_2 }, { "pages-stores", pages_take_every_store }, { "pages-leave", pages_leave_with_nothing },
+    { "hammer-breakpoint", hammer_breakpoint }, { "hammer-port", hammer_port }, { "pages-1", pages_1 }, { "pages-2", pages_2 }, { "pages-stores", pages_take_every_store }, { "pages-leave", pages_leave_with_nothing },
     { "faults", displaced_instructions_fault }, { "nmi", interrupts_come_meanwhile }, { "end-nmi", interrupts_come_after_the_end },
     { "call-away", calls_take_sites_away }, { "call-program", calls_bring_programs }, { "request", programs_run_on_request },
 };

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
+using VmiPl.Errors;
 using VmiPl.Linux;
+using VmiPl.Machines;
 using VmiPl.Probes.GdbStub;
 using VmiPl.TestGuests;
 using VmiPl.Tests.Guests;
@@ -71,15 +73,28 @@ public sealed class CleanlinessTests
         Assert.Equal(debugRegisters, QemuTrace.DebugRegisters(guest));
         Assert.Equal(chardevs, QemuTrace.Chardevs(guest));
         QemuTrace.AssertClean(guest);
-        return
-        [
-            .. from section in text
-               let now = after[section.Key]
-               from place in Enumerable.Range(0, section.Value.Length)
-               where section.Value[place] != now[place]
-               select $"{section.Key + (ulong)place:x}: {section.Value[place]:X2} {now[place]:X2}",
-        ];
+        return Changes(text, after);
     }
+
+    // Address, byte before and after.
+    private static IReadOnlyList<string> Changes(SortedDictionary<ulong, byte[]> text, SortedDictionary<ulong, byte[]> after) =>
+    [
+        .. from section in text
+           let now = after[section.Key]
+           from place in Enumerable.Range(0, section.Value.Length)
+           where section.Value[place] != now[place]
+           select $"{section.Key + (ulong)place:x}: {section.Value[place]:X2} {now[place]:X2}",
+    ];
+
+    // Where a trap stands that did not before. The kernel patches its own text, too, but nothing that begins with these.
+    private static IReadOnlyList<ulong> Traps(SortedDictionary<ulong, byte[]> text, SortedDictionary<ulong, byte[]> after) =>
+    [
+        .. from section in text
+           let now = after[section.Key]
+           from place in Enumerable.Range(1, section.Value.Length - 1)
+           where section.Value[place] != now[place] && section.Value[place - 1] == now[place - 1] && (now[place] is 0xCC or 0xE6)
+           select section.Key + (ulong)place,
+    ];
 
     [Fact]
     public async Task Starting_and_stopping_again_and_again_leaves_nothing()
@@ -114,6 +129,9 @@ public sealed class CleanlinessTests
         GuestFacts.Need(Several.Kernel);
         await using TestGuest guest = await TestGuest.StartAsync(Several, Cancel);
         await guest.CommandAsync("load on", Cancel);
+        using VmiMachine machine = MachineConnector.OpenProcess(guest.ProcessId, VmiLimits.Default);
+        LinuxGuest linux = LinuxGuest.Of(machine);
+        SortedDictionary<ulong, byte[]> text = QemuTrace.Text(linux);
         var random = new Random(kills);
         TimeSpan longest = TimeSpan.Zero;
         for (int kill = 0; kill < kills; kill++)
@@ -136,7 +154,70 @@ public sealed class CleanlinessTests
             // A breakpoint that is left stops the machine at once under this load.
             QemuTrace.AssertClean(guest);
         }
+        Assert.Empty(Traps(text, QemuTrace.Text(linux)));
         TestContext.Current.SendDiagnosticMessage($"{kills} kills, running again within {longest}");
+    }
+
+    /// <summary>The program that brings the shim into QEMU dies while QEMU's thread is in its hands, or before, or after.</summary>
+    [Fact]
+    public async Task An_injector_that_is_killed_at_any_moment_leaves_the_guest_running()
+    {
+        Assert.SkipUnless(TestDriver.IsShim, "The gdbstub has no injector.");
+        int attempts = FullCounts.Or(5, 60), kills = 0;
+        GuestFacts.Need(Several.Kernel);
+        await using TestGuest guest = await TestGuest.StartAsync(Several, Cancel);
+        await guest.CommandAsync("load on", Cancel);
+        var random = new Random(attempts);
+        for (int attempt = 0; attempt < attempts; attempt++)
+        {
+            Task<bool> start = Task.Run(() => Starts(guest), Cancel);
+            kills += await KillInjectorAsync(guest, TimeSpan.FromMilliseconds(random.Next(200)), start) ? 1 : 0;
+            await start;
+            QemuTrace.AssertClean(guest);
+            await AssertLoadGrowsAsync(guest);
+        }
+        Assert.True(kills > 0, "no injector was met");
+        using var run = ProbeRun.Start(guest, SessionGuests.Busy);
+        await run.NextAsync("out", Cancel);
+        Assert.NotEmpty(run.Stop("out"));
+        TestContext.Current.SendDiagnosticMessage($"{kills} injectors killed in {attempts} starts");
+    }
+
+    // Probes, and their end; or why they do not come.
+    private static bool Starts(TestGuest guest)
+    {
+        try
+        {
+            using var run = ProbeRun.Start(guest, SessionGuests.Busy);
+            return true;
+        }
+        catch (VmiException e)
+        {
+            Assert.Equal(VmiErrorCode.ShimUnavailable, e.Code);
+            return false;
+        }
+    }
+
+    // Some time after it has begun; false where it has ended before, or never began.
+    private static async Task<bool> KillInjectorAsync(TestGuest guest, TimeSpan delay, Task start)
+    {
+        while (!start.IsCompleted)
+        {
+            if (QemuTrace.Injectors(guest) is not [int id, ..])
+                continue;
+            await Task.Delay(delay, Cancel);
+            try
+            {
+                using Process injector = Process.GetProcessById(id);
+                injector.Kill();
+                return true;
+            }
+            catch (ArgumentException)
+            {
+                return false;
+            }
+        }
+        return false;
     }
 
     /// <summary>QEMU's TCG keeps what a step at watched memory has left: it must not come when nobody is there. The tables of a 32-bit kernel are

@@ -70,10 +70,15 @@ internal static partial class QemuTrace
     public static int OpenFiles(int process) => Directory.GetFiles($"/proc/{process}/fd").Length;
 
     /// <summary>The guardians of this machine: those whose arguments name its monitor.</summary>
-    public static IReadOnlyList<int> Guardians(TestGuest guest) =>
+    public static IReadOnlyList<int> Guardians(TestGuest guest) => Processes("vmi-guardian", guest.MonitorPath!);
+
+    /// <summary>What brings the shim into this machine's QEMU or takes it out.</summary>
+    public static IReadOnlyList<int> Injectors(TestGuest guest) => Processes("vmi-inject", string.Create(CultureInfo.InvariantCulture, $"\0{guest.ProcessId}\0"));
+
+    private static IReadOnlyList<int> Processes(string program, string argument) =>
     [
         .. Directory.GetDirectories("/proc").Select(path => Path.GetFileName(path)).Where(name => name.All(char.IsAsciiDigit)).Where(name =>
-            Try(() => File.ReadAllText($"/proc/{name}/cmdline")) is { } line && line.Contains("vmi-guardian", StringComparison.Ordinal) && line.Contains(guest.MonitorPath!, StringComparison.Ordinal))
+            Try(() => File.ReadAllText($"/proc/{name}/cmdline")) is { } line && line.Contains(program, StringComparison.Ordinal) && line.Contains(argument, StringComparison.Ordinal))
             .Select(name => int.Parse(name, CultureInfo.InvariantCulture)),
     ];
 
