@@ -57,7 +57,7 @@ enum vmi_notice {
     VMI_NOTICE_PAUSE = 64,     /* vmi_pause: a program wants the machine paused. The vCPU is held until QEMU stops it */
     VMI_NOTICE_CALL = 65,      /* vmi_call: a use that is the client's to deal with. The vCPU is held until VMI_CONTINUE */
     VMI_NOTICE_MEMORY = 66,    /* nothing: the guest's memory map has changed; send VMI_MEMORY again */
-    VMI_NOTICE_RESET = 67,     /* vmi_number, a vCPU: an event without paging: the guest was reset */
+    VMI_NOTICE_RESET = 67,     /* vmi_number, a vCPU: it was reset, or meets an event without paging: no probe means anything now */
     VMI_NOTICE_HELD = 68,      /* vmi_number, a vCPU: it was held too long for the client, and went on by itself */
     VMI_NOTICE_STILL = 69,     /* vmi_number: no vCPU runs; 0 when that is new, 1 when it has lasted for a second. Events may hold them, too: ask QEMU */
     VMI_NOTICE_PAGES = 70,     /* vmi_number, a vCPU: it wrote to a page of VMI_TRAP_PAGE by an instruction that KVM can't emulate: none is watched any more */

@@ -23,6 +23,9 @@
 /* Linux 6.8: the same with more behind it, 160 bytes (include/uapi/linux/kvm.h, struct kvm_userspace_memory_region2). */
 #define SET_USER_MEMORY_REGION2 0x40a0ae49u
 
+/* Linux 5.14: longer than struct kvm_sregs, and the same up to its last field (struct kvm_sregs2). */
+#define SET_SREGS2 0x4140aecdu
+
 static int capability(int vm, long number)
 {
     return vmi_system_ioctl(vm, KVM_CHECK_EXTENSION, (unsigned long)number);
@@ -150,6 +153,26 @@ static int set_debug(int fd, uint32_t request, unsigned long argument)
     return result;
 }
 
+/* A machine that is reset: QEMU gives the processor that boots it the state of one that was (target/i386/cpu.c, x86_cpu_reset_hold). The kernel's memory may stay as it
+ * is for as long as the next one runs elsewhere, and no trap is met any more. */
+static int set_sregs(int fd, uint32_t request, unsigned long argument)
+{
+    enum { RESET_SELECTOR = 0xf000, PAGING = 1u << 31 };
+    int result = vmi_system_ioctl(fd, request, argument);
+    struct vmi_vcpu *vcpu = vmi_vcpu_of(fd);
+    if (result != 0 || !vcpu || vcpu->index != 0)
+        return result;
+    struct kvm_sregs sregs;
+    memcpy(&sregs, (const void *)argument, sizeof sregs);
+    if ((sregs.cr0 & PAGING) || sregs.cs.selector != RESET_SELECTOR || sregs.cs.base != 0xffff0000)
+        return result;
+    vmi_world_lock();
+    if (vmi_world.tables)
+        vmi_world_tell(vcpu, VMI_TELL_RESET);
+    vmi_world_go();
+    return result;
+}
+
 /* QEMU reads the clock when it has stopped all vCPUs (hw/i386/kvm/clock.c), and before anything else is done with the machine's state. */
 static int get_clock(int fd, uint32_t request, unsigned long argument)
 {
@@ -170,6 +193,9 @@ static __attribute__((noinline)) int other(int fd, uint32_t request, unsigned lo
         return set_memory(fd, request, argument);
     case (uint32_t)KVM_SET_GUEST_DEBUG:
         return set_debug(fd, request, argument);
+    case (uint32_t)KVM_SET_SREGS:
+    case SET_SREGS2:
+        return set_sregs(fd, request, argument);
     case (uint32_t)KVM_GET_CLOCK:
         return get_clock(fd, request, argument);
     default:

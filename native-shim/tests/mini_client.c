@@ -81,6 +81,7 @@ static void take_message(struct mini_client *client)
     client->held += head->type == VMI_NOTICE_HELD;
     client->pauses += head->type == VMI_NOTICE_PAUSE;
     client->pages += head->type == VMI_NOTICE_PAGES;
+    client->resets += head->type == VMI_NOTICE_RESET;
     if (head->type < VMI_NOTICE_PAUSE) {
         client->answers[head->sequence % 16].status = head->status;
         client->answers[head->sequence % 16].is_there = true;

@@ -20,7 +20,7 @@ struct mini_client {
     struct vmi_reader reader;
     /* What a call is answered with; may send requests of its own. NULL: 0. */
     uint32_t (*answer)(struct mini_client *client, const struct vmi_call *call);
-    uint64_t calls, held, pauses, pages;
+    uint64_t calls, held, pauses, pages, resets;
     char problem[256];                   /* the text of the last answer */
 };
 

@@ -761,6 +761,36 @@ static void programs_run_on_request(void)
 
 /* ---- all of them ---- */
 
+static bool reset_is_told(void)
+{
+    mini_client_pump(&client, 1);
+    return client.resets == 1;
+}
+
+/* What QEMU does at a reset, and what it does at other times. */
+static void resets_are_told(void)
+{
+    struct kvm_sregs sregs, running;
+    begin(2, VMI_DROP, 1 << 20);
+    load_speaking();
+    struct mini_work work = every_way(0);
+    expect_ask(mini_client_apply(&client, &work), "apply");
+    mini_start(mini_work, 100);
+    serve_until_done();
+    expect_equal(0, mini_join(), "errors");
+    expect(ioctl(mini.vcpus[0].fd, KVM_GET_SREGS, &running) == 0, "no system registers");
+    sregs = running;
+    sregs.cr0 = 0x60000010;
+    sregs.cr4 = sregs.efer = 0;
+    sregs.cs = (struct kvm_segment){ .base = 0xffff0000, .limit = 0xffff, .selector = 0xf000, .type = 11, .present = 1, .s = 1 };
+    /* Another vCPU is started by the guest. */
+    expect(ioctl(mini.vcpus[1].fd, KVM_SET_SREGS, &sregs) == 0 && ioctl(mini.vcpus[0].fd, KVM_SET_SREGS, &running) == 0, "no system registers");
+    mini_client_pump(&client, 100);
+    expect_equal(0, client.resets, "a vCPU of a guest that runs was reset");
+    expect(ioctl(mini.vcpus[0].fd, KVM_SET_SREGS, &sregs) == 0 && comes(reset_is_told), "a reset is not told");
+    expect_restored();
+}
+
 static const struct { const char *name; void (*run)(void); } scenarios[] = {
     { "traps-1", traps_1 }, { "traps-2", traps_2 }, { "traps-4", traps_4 },
     { "breakpoints", breakpoints }, { "after", afterwards }, { "watchpoints", watchpoints }, { "reads", reads },
@@ -769,7 +799,7 @@ static const struct { const char *name; void (*run)(void); } scenarios[] = {
     { "leave", traps_leave_with_nothing }, { "logging", logging_outlives_sessions },
     { "hammer-breakpoint", hammer_breakpoint }, { "hammer-port", hammer_port }, { "pages-1", pages_1 }, { "pages-2", pages_2 }, { "pages-stores", pages_take_every_store }, { "pages-leave", pages_leave_with_nothing },
     { "faults", displaced_instructions_fault }, { "nmi", interrupts_come_meanwhile }, { "end-nmi", interrupts_come_after_the_end },
-    { "call-away", calls_take_sites_away }, { "call-program", calls_bring_programs }, { "request", programs_run_on_request },
+    { "call-away", calls_take_sites_away }, { "call-program", calls_bring_programs }, { "request", programs_run_on_request }, { "reset", resets_are_told },
 };
 
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };

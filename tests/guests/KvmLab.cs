@@ -130,18 +130,15 @@ public static class KvmLab
         archive.Finish();
     }
 
-    // With a thread for each of its CPUs, QEMU 10.0 goes wrong where guests of two of them exit all the time: after a minute, a guest or the lab's own kernel
-    // breaks down, with nothing of ours in the way. With one thread for all of them (VMIPL_LAB_THREAD=single) it does not; then Linux guests are too slow to boot.
-    private static string Accelerator => $"tcg,thread={Environment.GetEnvironmentVariable("VMIPL_LAB_THREAD") ?? "multi"}";
-
-    // multidevs=remap: the host's mounts are one file system in there, whose files' numbers must differ.
+    // multidevs=remap: the host's mounts are one file system in there, whose files' numbers must differ. VMIPL_LAB_CPUS: where guests exit all the time on two of
+    // its CPUs, QEMU 10.0 goes wrong: after a minute a guest or the lab's own kernel breaks down, with nothing of ours in the way. With one it does not.
     private static List<string> Arguments(LabQemu qemu, InstalledKernel kernel, LabOptions options, string folder)
     {
         string InFolder(string file) => Path.Combine(folder, file);
         List<string> arguments = [.. qemu.DataFolders.SelectMany(data => (string[])["-L", data])];
         arguments.AddRange([
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-name", "vmipl-lab",
-            "-accel", Accelerator, "-cpu", "EPYC,+svm,+npt", "-smp", $"{options.Vcpus}", "-m", $"{options.MemoryMiB}",
+            "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt", "-smp", Environment.GetEnvironmentVariable("VMIPL_LAB_CPUS") ?? $"{options.Vcpus}", "-m", $"{options.MemoryMiB}",
             "-serial", $"file:{InFolder("console")}",
             "-chardev", $"socket,id=output,path={InFolder("output")}", "-serial", "chardev:output",
             "-serial", $"file:{InFolder("status")}",

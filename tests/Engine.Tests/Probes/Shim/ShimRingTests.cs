@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 using VmiPl.Errors;
@@ -178,14 +180,17 @@ public sealed class ShimRingTests
         Assert.Equal(VmiErrorCode.ShimLost, error.Code);
     }
 
-    /// <summary>Random damage to what a shim has written: records or one clear error, and never an end that nobody comes to.</summary>
+    /// <summary>Random damage to what a shim has written: records or one clear error, and never an end that nobody comes to. <c>VMIPL_FUZZ_SECONDS</c> has it go on for
+    /// longer.</summary>
     [Fact]
     public void Random_rings_end_in_records_or_in_one_error()
     {
         using var made = new TestRing(Bytes);
         var random = new Random(2024);
-        int errors = 0, records = 0;
-        for (int round = 0; round < 3000; round++)
+        long errors = 0, records = 0;
+        int seconds = int.Parse(Environment.GetEnvironmentVariable("VMIPL_FUZZ_SECONDS") ?? "0", CultureInfo.InvariantCulture);
+        long end = Stopwatch.GetTimestamp() + seconds * Stopwatch.Frequency, rounds = 0;
+        for (; rounds < 3000 || Stopwatch.GetTimestamp() < end; rounds++)
         {
             made.Reset();
             using ShimRing ring = Open(made);
@@ -209,6 +214,7 @@ public sealed class ShimRingTests
                 errors++;
             }
         }
+        TestContext.Current.SendDiagnosticMessage($"{rounds} rings, {records} records, {errors} errors");
         Assert.True(errors > 100 && records > 10_000);
     }
 
