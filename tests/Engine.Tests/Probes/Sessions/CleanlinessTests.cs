@@ -158,68 +158,6 @@ public sealed class CleanlinessTests
         TestContext.Current.SendDiagnosticMessage($"{kills} kills, running again within {longest}");
     }
 
-    /// <summary>The program that brings the shim into QEMU dies while QEMU's thread is in its hands, or before, or after.</summary>
-    [Fact]
-    public async Task An_injector_that_is_killed_at_any_moment_leaves_the_guest_running()
-    {
-        Assert.SkipUnless(TestDriver.IsShim, "The gdbstub has no injector.");
-        int attempts = FullCounts.Or(5, 60), kills = 0;
-        GuestFacts.Need(Several.Kernel);
-        await using TestGuest guest = await TestGuest.StartAsync(Several, Cancel);
-        await guest.CommandAsync("load on", Cancel);
-        var random = new Random(attempts);
-        for (int attempt = 0; attempt < attempts; attempt++)
-        {
-            Task<bool> start = Task.Run(() => Starts(guest), Cancel);
-            kills += await KillInjectorAsync(guest, TimeSpan.FromMilliseconds(random.Next(200)), start) ? 1 : 0;
-            await start;
-            QemuTrace.AssertClean(guest);
-            await AssertLoadGrowsAsync(guest);
-        }
-        Assert.True(kills > 0, "no injector was met");
-        using var run = ProbeRun.Start(guest, SessionGuests.Busy);
-        await run.NextAsync("out", Cancel);
-        Assert.NotEmpty(run.Stop("out"));
-        TestContext.Current.SendDiagnosticMessage($"{kills} injectors killed in {attempts} starts");
-    }
-
-    // Probes, and their end; or why they do not come.
-    private static bool Starts(TestGuest guest)
-    {
-        try
-        {
-            using var run = ProbeRun.Start(guest, SessionGuests.Busy);
-            return true;
-        }
-        catch (VmiException e)
-        {
-            Assert.Equal(VmiErrorCode.ShimUnavailable, e.Code);
-            return false;
-        }
-    }
-
-    // Some time after it has begun; false where it has ended before, or never began.
-    private static async Task<bool> KillInjectorAsync(TestGuest guest, TimeSpan delay, Task start)
-    {
-        while (!start.IsCompleted)
-        {
-            if (QemuTrace.Injectors(guest) is not [int id, ..])
-                continue;
-            await Task.Delay(delay, Cancel);
-            try
-            {
-                using Process injector = Process.GetProcessById(id);
-                injector.Kill();
-                return true;
-            }
-            catch (ArgumentException)
-            {
-                return false;
-            }
-        }
-        return false;
-    }
-
     /// <summary>QEMU's TCG keeps what a step at watched memory has left: it must not come when nobody is there. The tables of a 32-bit kernel are
     /// written at each switch of tasks.</summary>
     [Theory, InlineData(false), InlineData(true)]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using VmiPl.Errors;
 using VmiPl.Probes;
 using VmiPl.Streams;
@@ -88,6 +89,74 @@ public sealed class ShimSessionTests
         Assert.True(status.Hits >= total, $"{status.Hits}");
         Assert.Equal((status.Hits, status.Lost), (delivered + lost, lost));
         Assert.True(policy == FullPolicy.Drop || lost == 0, $"{lost} lost");
+    }
+
+    /// <summary>The program that brings the shim into QEMU, or takes it out, dies while QEMU's thread is in its hands, or before, or after.</summary>
+    [Fact]
+    public async Task An_injector_that_is_killed_at_any_moment_leaves_the_guest_running()
+    {
+        int attempts = FullCounts.Or(2, 60), kills = 0;
+        using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, 2);
+        if (!KvmLab.IsInside)
+        {
+            Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, Exits, Shim));
+            return;
+        }
+        await loan.Guest.CommandAsync("load on", Cancel);
+        var random = new Random(attempts);
+        for (int attempt = 0; attempt < attempts; attempt++)
+        {
+            Task session = Task.Run(() => StartAndStop(loan.Guest), Cancel);
+            kills += await KillInjectorAsync(loan.Guest, TimeSpan.FromMilliseconds(random.Next(1 + 200 * attempt / attempts)), session) ? 1 : 0;
+            await session;
+            QemuTrace.AssertClean(loan.Guest);
+            await loan.Guest.CommandAsync("calls 20", Cancel);
+        }
+        Assert.True(kills > 0, "no injector was met");
+        using ProbeRun run = ProbeRun.Start(loan.Guest, SessionGuests.Busy, Shim);
+        await run.NextAsync("out", Cancel);
+        run.Session.Stop();
+        Assert.Equal(0ul, (await loan.Guest.FactsAsync("load status", Cancel))["errors"]);
+        await loan.Guest.CommandAsync("load off", Cancel);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{kills} injectors killed in {attempts} sessions");
+    }
+
+    // Probes, and their end; or why they do not come.
+    private static void StartAndStop(TestGuest guest)
+    {
+        try
+        {
+            ProbeRun.Start(guest, SessionGuests.Busy, Shim).Dispose();
+        }
+        catch (VmiException e)
+        {
+            Assert.Equal(VmiErrorCode.ShimUnavailable, e.Code);
+        }
+    }
+
+    // Some time after it has begun; false where it has ended before, or never began.
+    private static async Task<bool> KillInjectorAsync(TestGuest guest, TimeSpan delay, Task session)
+    {
+        while (!session.IsCompleted)
+        {
+            if (QemuTrace.Injectors(guest) is not [int id, ..])
+            {
+                await Task.WhenAny(session, Task.Delay(5, Cancel));
+                continue;
+            }
+            await Task.Delay(delay, Cancel);
+            try
+            {
+                using Process injector = Process.GetProcessById(id);
+                injector.Kill();
+                return true;
+            }
+            catch (ArgumentException)
+            {
+                return false;
+            }
+        }
+        return false;
     }
 
     private static async Task<(long Delivered, long Lost)> ConsumeAsync(RecordStream stream)
