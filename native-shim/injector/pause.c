@@ -102,9 +102,9 @@ struct vmi_resumption vmi_pause_resumption(const struct user_regs_struct *regist
 {
     switch ((int64_t)registers->rax) {
     case RESTART_SYS: case RESTART_NO_INTERRUPT: case RESTART_NO_HAND:
-        return (struct vmi_resumption){ .rip = registers->rip - 2, .rax = registers->orig_rax };
+        return (struct vmi_resumption){ .rip = registers->rip - 2, .rax = registers->orig_rax, .is_restarted = true };
     case RESTART_BLOCK:
-        return (struct vmi_resumption){ .rip = registers->rip - 2, .rax = SYS_restart_syscall };
+        return (struct vmi_resumption){ .rip = registers->rip - 2, .rax = SYS_restart_syscall, .is_restarted = true };
     default:
         return (struct vmi_resumption){ .rip = registers->rip, .rax = registers->rax };
     }

@@ -12,9 +12,11 @@ struct user_regs_struct vmi_pause_safely(struct vmi_target *target, int64_t dead
    before the deadline, the room stays occupied, which harms nobody. */
 void vmi_pause_to_clean(struct vmi_target *target, int64_t deadline);
 
-/* How a thread that is stopped in a system call goes on, made from its registers: where, and with what in rax. */
+/* How a thread that is stopped in a system call goes on, made from its registers: where, and with what in rax; and whether the kernel
+   restarts the call, or lets it tell of a signal that is handled first. */
 struct vmi_resumption {
     uint64_t rip, rax;
+    bool is_restarted;
 };
 struct vmi_resumption vmi_pause_resumption(const struct user_regs_struct *registers);
 

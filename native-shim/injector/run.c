@@ -20,8 +20,16 @@ static uint64_t entry_of(const struct vmi_target *target)
     return target->room + offsetof(struct vmi_trampoline, code);
 }
 
+/* Where a thread stands that has been sent off and has not run yet. */
+static uint64_t start_of(const struct vmi_target *target, bool is_restarted)
+{
+    return entry_of(target) + (is_restarted ? VMI_TRAMPOLINE_RESTART : 0);
+}
+
 /* One PTRACE_SETREGS is all that ever changes the thread's way: before it nothing has happened, after it everything does, whether
-   we live or not. An orig_rax of -1 keeps the kernel from restarting the call itself. Returns the registers as they were. */
+   we live or not. A call that is to be restarted stays one: where a signal waits that the program wants to handle, the kernel ends the
+   call with EINTR and does not enter the trampoline (arch_do_signal_or_restart, arch/x86/kernel/signal.c). At the end of any other,
+   an orig_rax of -1 says that there is none. Returns the registers as they were. */
 static struct user_regs_struct send_off(struct vmi_target *target, struct vmi_trampoline *trampoline, int64_t *since)
 {
     struct user_regs_struct registers = vmi_pause_safely(target, vmi_now_us() + VMI_SAFE_US);
@@ -31,10 +39,12 @@ static struct user_regs_struct send_off(struct vmi_target *target, struct vmi_tr
     trampoline->fill = target->room_fill;
     trampoline->resume_rip = resumption.rip;
     trampoline->resume_rax = resumption.rax;
+    trampoline->interrupted_rip = registers.rip;
     vmi_room_fill(target, trampoline);
     struct user_regs_struct there = registers;
-    there.rip = entry_of(target);
-    there.orig_rax = (uint64_t)-1;
+    there.rip = start_of(target, resumption.is_restarted);
+    if (!resumption.is_restarted)
+        there.orig_rax = (uint64_t)-1;
     if (!vmi_tracee_set_registers(target->pid, &there))
         vmi_fail(VMI_NO_PROCESS, "process %d has ended", target->pid);
     return registers;
@@ -57,7 +67,7 @@ static enum step deal_with(struct vmi_target *target, const struct user_regs_str
     }
     if (stop == VMI_STOP_GONE || !vmi_tracee_registers(target->pid, &now))
         vmi_fail(VMI_NO_PROCESS, "process %d has ended", target->pid);
-    if (stop == VMI_STOP_SIGNAL && now.rip == entry_of(target)) {
+    if (stop == VMI_STOP_SIGNAL && now.rip == start_of(target, vmi_pause_resumption(before).is_restarted)) {
         vmi_tracee_set_registers(target->pid, before);
         vmi_tracee_resume(target->pid, PTRACE_CONT, signal);
         return STEP_AGAIN;

@@ -8,7 +8,11 @@
     .globl vmi_trampoline_code, vmi_trampoline_code_end
 
 vmi_trampoline_code:
-    lea     -128(%rsp), %rsp                    /* the red zone stays as it is, and so do the flags */
+    jmp     0f
+    .org    vmi_trampoline_code + VMI_TRAMPOLINE_RESTART
+    jmp     *vmi_trampoline_code - VMI_HEAD_BYTES + VMI_HEAD_INTERRUPTED_RIP(%rip)
+
+0:  lea     -128(%rsp), %rsp                    /* the red zone stays as it is, and so do the flags */
     pushfq
     push    %r15
     push    %r14

@@ -20,6 +20,7 @@ MEMBER_AT(dlsym, VMI_HEAD_DLSYM);
 MEMBER_AT(channel, VMI_HEAD_CHANNEL);
 MEMBER_AT(report_offset, VMI_HEAD_REPORT_OFFSET);
 MEMBER_AT(closes, VMI_HEAD_CLOSES);
+MEMBER_AT(interrupted_rip, VMI_HEAD_INTERRUPTED_RIP);
 MEMBER_AT(handle_name, VMI_HEAD_HANDLE_NAME);
 MEMBER_AT(code, VMI_HEAD_BYTES);
 static_assert(offsetof(struct vmi_report, text) == VMI_REPORT_BYTES, "text");

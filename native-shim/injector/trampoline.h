@@ -25,8 +25,13 @@
 #define VMI_HEAD_CHANNEL 120
 #define VMI_HEAD_REPORT_OFFSET 128
 #define VMI_HEAD_CLOSES 136
-#define VMI_HEAD_HANDLE_NAME 144
-#define VMI_HEAD_BYTES 192
+#define VMI_HEAD_INTERRUPTED_RIP 144
+#define VMI_HEAD_HANDLE_NAME 152
+#define VMI_HEAD_BYTES 200
+
+/* Where a thread enters the code whose call the kernel is about to restart: one instruction behind the begin, to which the kernel takes
+   it back as it would to a system call's own instruction, unless a signal is handled first. */
+#define VMI_TRAMPOLINE_RESTART 2
 
 /* The report in the channel: its state, the result, how long the text of dlerror is; then that text. */
 #define VMI_REPORT_BYTES 24
@@ -56,6 +61,7 @@ struct vmi_trampoline {
     uint64_t channel;            /* file descriptor for the report */
     uint64_t report_offset;      /* in that file */
     uint64_t closes;             /* not 0: the channel is closed after the report */
+    uint64_t interrupted_rip;    /* behind the interrupted call, whose result is in rax: nothing else is done */
     char handle_name[16];
     char path[32];               /* for arguments that are strings */
     char code[1024];

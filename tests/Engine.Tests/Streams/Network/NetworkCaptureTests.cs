@@ -69,6 +69,7 @@ public sealed class NetworkCaptureTests
         set.Complete();
         List<PcapFrame> own = FramesOf(peer.File("own")), inFile = FramesOf(peer.File("ours"));
         List<VmiRecord> records = ReadAll(set.Find("net")!);
+        Assert.Equal([], records.Where(r => r is not FrameRecord).Select(r => $"{r.GetType().Name} behind {r.Sequence} frames: {r.Error}"));
         FrameRecord[] frames = [.. records.Cast<FrameRecord>()];
         Assert.InRange(frames.Length, 2 * Each, own.Count);
         for (int i = 0; i < frames.Length; i++)
