@@ -132,7 +132,7 @@ public sealed class CleanlinessTests
         using VmiMachine machine = MachineConnector.OpenProcess(guest.ProcessId, VmiLimits.Default);
         LinuxGuest linux = LinuxGuest.Of(machine);
         SortedDictionary<ulong, byte[]> text = QemuTrace.Text(linux);
-        var random = new Random(kills);
+        Random random = Random.Shared;
         TimeSpan longest = TimeSpan.Zero;
         for (int kill = 0; kill < kills; kill++)
         {

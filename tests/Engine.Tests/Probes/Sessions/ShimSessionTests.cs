@@ -103,7 +103,7 @@ public sealed class ShimSessionTests
             return;
         }
         await loan.Guest.CommandAsync("load on", Cancel);
-        var random = new Random(attempts);
+        Random random = Random.Shared;
         for (int attempt = 0; attempt < attempts; attempt++)
         {
             Task session = Task.Run(() => StartAndStop(loan.Guest), Cancel);
