@@ -20,10 +20,11 @@ internal sealed class QemuPipe : IDisposable
     private readonly int _processId;
     private readonly string _folder;
     private readonly NamedPipe _pipe;
+    private readonly PipeBuffer? _buffer;
 
-    /// <summary>Makes the FIFO in a folder of its own (0700), which belongs to QEMU's user. Throws <c>AccessDenied</c> where this user may not borrow QEMU's
-    /// files, and <c>FileFailure</c>.</summary>
-    public QemuPipe(int processId)
+    /// <summary>Makes the FIFO in a folder of its own (0700), which belongs to QEMU's user. <paramref name="isBuffered"/>: for what may come faster than this
+    /// process is sure to read. Throws <c>AccessDenied</c> where this user may not borrow QEMU's files, and <c>FileFailure</c>.</summary>
+    public QemuPipe(int processId, bool isBuffered = false)
     {
         _processId = processId;
         if (BorrowedDescriptor.TryTake(processId, 0, out int error) is { } any)
@@ -44,11 +45,15 @@ internal sealed class QemuPipe : IDisposable
             QemuPath = moved is null ? path : path[moved.Length..];
             _pipe = NamedPipe.Create(path);
             GiveToQemu(path);
+            if (isBuffered)
+                _buffer = new PipeBuffer(path, Path.Combine(_folder, "kept"));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
             _pipe?.Dispose();
             RemoveName();
+            if (e is not (IOException or UnauthorizedAccessException))
+                throw;
             throw new VmiException(VmiErrorCode.FileFailure, $"A pipe for the QEMU process {processId} cannot be made: {e.Message}", _folder, e);
         }
     }
@@ -69,17 +74,24 @@ internal sealed class QemuPipe : IDisposable
     }
 
     /// <inheritdoc cref="NamedPipe.Read"/>
-    public int Read(Span<byte> buffer) => _pipe.Read(buffer);
+    public int Read(Span<byte> buffer) => _buffer?.Read(buffer) ?? _pipe.Read(buffer);
 
     /// <inheritdoc cref="NamedPipe.IsNearlyFull"/>
     public bool IsNearlyFull => _pipe.IsNearlyFull;
 
     /// <inheritdoc cref="NamedPipe.Wait"/>
-    public void Wait(int milliseconds) => _pipe.Wait(milliseconds);
+    public void Wait(int milliseconds)
+    {
+        if (_buffer is null)
+            _pipe.Wait(milliseconds);
+        else
+            _buffer.Wait(milliseconds);
+    }
 
     /// <summary>Closes the read end and removes the FIFO. A QEMU that still writes into it gets an EPIPE.</summary>
     public void Dispose()
     {
+        _buffer?.Dispose();
         _pipe.Dispose();
         RemoveName();
     }

@@ -41,7 +41,7 @@ internal sealed class Guardian : IDisposable
     /// (<see cref="Machines.MonitorBase.ForAnotherProgram"/>), empty where it can't. Throws <c>GuardianUnavailable</c>.</summary>
     public static Guardian Start(string socketPath, IReadOnlyList<string> monitor)
     {
-        using GuardianProgram program = GuardianProgram.Open();
+        using NativeProgram program = NativeProgram.Open(NativeProgram.Guardian, VmiErrorCode.GuardianUnavailable);
         // An abstract name leaves no file behind; the kernel tells who comes.
         string name = $"vmipl-{Guid.NewGuid():N}";
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

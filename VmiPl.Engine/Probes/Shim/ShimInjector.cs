@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using VmiPl.Errors;
+using VmiPl.Interop;
 
 namespace VmiPl.Probes.Shim;
 
@@ -36,7 +37,8 @@ internal static class ShimInjector
 
     private static (int Code, string Text) Run(params string[] arguments)
     {
-        string program = Program();
+        using NativeProgram file = NativeProgram.Open(NativeProgram.Injector, VmiErrorCode.ShimUnavailable);
+        string program = file.FullName;
         // With files of its own from the start, .NET leaves the terminal's settings alone.
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
         try
@@ -52,16 +54,6 @@ internal static class ShimInjector
         {
             throw new VmiException(VmiErrorCode.ShimUnavailable, $"The injector '{program}' does not do its work: {e.Message}", program, e);
         }
-    }
-
-    /// <summary>Its file: <c>native/vmi-inject</c> beside the Engine's assembly, or, as in the module, beside the folder that holds it.</summary>
-    private static string Program()
-    {
-        // Not the application's folder: that is PowerShell's.
-        string engine = Path.GetDirectoryName(typeof(ShimInjector).Assembly.Location) ?? "";
-        string beside = Path.Combine(engine, "native", "vmi-inject"), above = Path.GetFullPath(Path.Combine(engine, "..", "native", "vmi-inject"));
-        return File.Exists(beside) ? beside : File.Exists(above) ? above
-            : throw new VmiException(VmiErrorCode.ShimUnavailable, $"The injector '{above}' is not there: install the module whole, or build it (build.sh build).", above);
     }
 
     private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);

@@ -57,7 +57,7 @@ internal sealed class FilterDumpCapture : NetworkCapture
 
     private QemuPipe Begin()
     {
-        var pipe = new QemuPipe(_processId);
+        var pipe = new QemuPipe(_processId, isBuffered: true);
         _id = string.Create(CultureInfo.InvariantCulture, $"vmipl-{Environment.ProcessId}-{Interlocked.Increment(ref _count)}");
         bool begun = false;
         try

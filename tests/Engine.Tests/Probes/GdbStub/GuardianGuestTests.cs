@@ -13,7 +13,7 @@ using VmiPl.Tests.Synthetic;
 namespace VmiPl.Tests.Probes.GdbStub;
 
 /// <summary>A real guest under a real QEMU, whose host process is killed.</summary>
-[Collection(nameof(GuardianProgram))]
+[Collection(nameof(NativeProgram))]
 public sealed class GuardianGuestTests
 {
     private static readonly GuestOptions Options = new() { Vcpus = 2, MemoryMiB = 256 };

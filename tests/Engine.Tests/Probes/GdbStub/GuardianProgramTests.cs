@@ -7,26 +7,26 @@ using VmiPl.Tests.Synthetic;
 namespace VmiPl.Tests.Probes.GdbStub;
 
 /// <summary>Where the program comes from, and the folders of sessions.</summary>
-[Collection(nameof(GuardianProgram))]
+[Collection(nameof(NativeProgram))]
 public sealed class GuardianProgramTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose()
     {
-        GuardianProgram.Source = null;
+        NativeProgram.Replaced = null;
         _folder.Dispose();
     }
 
     [Fact]
     public void A_program_that_has_lost_its_execute_bit_is_copied_for_the_start()
     {
-        using GuardianProgram original = GuardianProgram.Open();
-        GuardianProgram.Source = _folder.File("vmi-guardian", File.ReadAllBytes(original.FullName));
+        using NativeProgram original = Open();
+        Replace(_folder.File("vmi-guardian", File.ReadAllBytes(original.FullName)));
         string copy;
-        using (GuardianProgram program = GuardianProgram.Open())
+        using (NativeProgram program = Open())
             copy = program.FullName;
-        Assert.NotEqual(GuardianProgram.Source, copy);
+        Assert.NotEqual(NativeProgram.Replaced!.Value.Path, copy);
         Assert.False(File.Exists(copy));
 
         using var host = new FakeHost();
@@ -39,9 +39,9 @@ public sealed class GuardianProgramTests : IDisposable
     [Fact]
     public void A_program_that_is_missing_or_is_not_the_guardian_is_named()
     {
-        GuardianProgram.Source = _folder.File("nothing");
-        Assert.Contains(GuardianProgram.Source, Message(), StringComparison.Ordinal);
-        GuardianProgram.Source = "/bin/false";
+        Replace(_folder.File("nothing"));
+        Assert.Contains(_folder.File("nothing"), Message(), StringComparison.Ordinal);
+        Replace("/bin/false");
         Assert.Contains("code 1", Message(), StringComparison.Ordinal);
 
         static string Message()
@@ -51,6 +51,10 @@ public sealed class GuardianProgramTests : IDisposable
             return error.Message;
         }
     }
+
+    private static NativeProgram Open() => NativeProgram.Open(NativeProgram.Guardian, VmiErrorCode.GuardianUnavailable);
+
+    private static void Replace(string path) => NativeProgram.Replaced = (NativeProgram.Guardian, path);
 
     [Theory]
     [InlineData("relative/gdb")]

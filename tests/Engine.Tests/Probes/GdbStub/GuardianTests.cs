@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using VmiPl.Errors;
+using VmiPl.Interop;
 using VmiPl.Probes.GdbStub;
 using VmiPl.Tests.Machines;
 using VmiPl.Tests.Synthetic;
@@ -7,7 +8,7 @@ using VmiPl.Tests.Synthetic;
 namespace VmiPl.Tests.Probes.GdbStub;
 
 /// <summary>What the guardian does in every state in which a host can die.</summary>
-[Collection(nameof(GuardianProgram))]
+[Collection(nameof(NativeProgram))]
 public sealed class GuardianTests
 {
     private static void AssertFreed(FakeHost host)

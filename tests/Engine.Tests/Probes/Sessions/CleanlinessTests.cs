@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using VmiPl.Errors;
+using VmiPl.Interop;
 using VmiPl.Linux;
 using VmiPl.Machines;
 using VmiPl.Probes.GdbStub;
@@ -11,7 +12,7 @@ using VmiPl.Tests.Machines;
 namespace VmiPl.Tests.Probes.Sessions;
 
 /// <summary>What is left of sessions when they are over, however they end: nothing.</summary>
-[Collection(nameof(GuardianProgram))]
+[Collection(nameof(NativeProgram))]
 public sealed class CleanlinessTests
 {
     private static readonly GuestOptions Several = new() { Kernel = GuestKernel.Amd64_6_12, Vcpus = SessionGuests.Many, Ram = RamBackend.SharedMemfd };

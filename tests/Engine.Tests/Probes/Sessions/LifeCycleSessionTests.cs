@@ -57,7 +57,8 @@ public sealed class LifeCycleSessionTests
         Assert.True(switches.Select(record => ((RegisterRecord)record).PageDirectory).Distinct().Count() > 2);
     }
 
-    /// <summary>Tables of processes, and the kernel's own.</summary>
+    /// <summary>Tables of processes, and the kernel's own: that of its idle threads, and that through which it writes its own text (a static key may be
+    /// switched at any time, as when a busy host makes the guest distrust its clock), of 5.0 and later.</summary>
     private static IEnumerable<ulong> Tables(LinuxGuest guest)
     {
         foreach (VmiProcess process in guest.Processes().Processes)
@@ -65,8 +66,14 @@ public sealed class LifeCycleSessionTests
             if (process.PageDirectory is { } table)
                 yield return table;
         }
+        AddressSpace kernel = guest.OpenKernelSpace();
         string name = guest.Profile.PointerSize == 8 ? "init_top_pgt" : "swapper_pg_dir";
-        yield return guest.TryFindSymbol(name, out GuestVirtualAddress own) && guest.OpenKernelSpace().TryTranslate(own, out Translation translation)
+        yield return guest.TryFindSymbol(name, out GuestVirtualAddress own) && kernel.TryTranslate(own, out Translation translation)
             ? translation.Physical.Value : guest.Profile.Location.Root.Value;
+        Assert.True(guest.TryFindSymbol("poking_mm", out GuestVirtualAddress poking) || guest.TryFindSymbol("text_poke_mm", out poking));
+        Assert.True(kernel.TryReadPointer(poking, out GuestVirtualAddress mm));
+        Assert.True(kernel.TryReadPointer(mm + (ulong)TaskLayout.From(guest.Profile).Pgd, out GuestVirtualAddress pgd));
+        Assert.True(kernel.TryTranslate(pgd, out translation));
+        yield return translation.Physical.Value;
     }
 }

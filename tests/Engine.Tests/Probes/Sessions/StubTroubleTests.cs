@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using VmiPl.Errors;
+using VmiPl.Interop;
 using VmiPl.Probes;
 using VmiPl.Probes.GdbStub;
 using VmiPl.Streams;
@@ -12,7 +13,7 @@ using static VmiPl.Tests.Probes.Sessions.Trouble;
 namespace VmiPl.Tests.Probes.Sessions;
 
 /// <summary>What others do to the gdbstub, the guardian and the monitor that its driver needs while probes run; the guest goes on in every case.</summary>
-[Collection(nameof(GuardianProgram))]
+[Collection(nameof(NativeProgram))]
 public sealed class StubTroubleTests(RunningGuest running) : IClassFixture<RunningGuest>
 {
     private const string Busy = "Syscall(-){ ReadRegister(RAX, #out) }";

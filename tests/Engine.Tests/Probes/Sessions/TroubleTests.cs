@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using VmiPl.Compilation;
 using VmiPl.Errors;
+using VmiPl.Interop;
 using VmiPl.Language;
 using VmiPl.Linux;
 using VmiPl.Machines;
@@ -17,7 +18,7 @@ using static VmiPl.Tests.Probes.Sessions.Trouble;
 namespace VmiPl.Tests.Probes.Sessions;
 
 /// <summary>What others do to a machine while probes run, whichever driver runs them; the guest goes on in every case.</summary>
-[Collection(nameof(GuardianProgram))]
+[Collection(nameof(NativeProgram))]
 public sealed class TroubleTests(RunningGuest running) : IClassFixture<RunningGuest>
 {
     private const string Calls = "Syscall(getpid){ ReadRegister(RIP, #out) }", Busy = "Syscall(-){ ReadRegister(RAX, #out) }";

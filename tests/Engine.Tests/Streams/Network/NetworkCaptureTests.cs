@@ -124,8 +124,8 @@ public sealed class NetworkCaptureTests
         using var sink = new HangingSink();
         using (NetworkCapture.Start(machine, Mac, sink))
         {
-            // More than any pipe holds: a QEMU that waited would take no more, and its monitor would say nothing.
-            for (int i = 0; i < 30_000; i++)
+            // More than is kept: a QEMU that waited would take no more, and its monitor would say nothing.
+            for (int i = 0; i < 60_000; i++)
                 peer.Send(PeerSocket.Frame(i, 1400));
             Assert.Equal(MachineState.Running, machine.QueryState());
             sink.Release();

@@ -1,8 +1,7 @@
 using System.Globalization;
 using VmiPl.Errors;
-using VmiPl.Interop;
 
-namespace VmiPl.Probes.GdbStub;
+namespace VmiPl.Interop;
 
 /// <summary>The folder of this user for what a session needs on disk: <c>$XDG_RUNTIME_DIR/vmipl</c>, else <c>/tmp/vmipl-UID</c>.
 /// Only its owner can write to it.</summary>
