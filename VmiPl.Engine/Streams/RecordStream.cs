@@ -8,8 +8,7 @@ namespace VmiPl.Streams;
 /// always <see cref="Read"/> + <see cref="Waiting"/> + <see cref="Lost"/>, counted in records; a <see cref="LossRecord"/> is none of its own.</summary>
 public sealed class RecordStream
 {
-    // Unbounded, because the bound is held here: announcements of losses may pass it, by as many as there are probes.
-    private readonly Channel<VmiRecord> _channel = Channel.CreateUnbounded<VmiRecord>();
+    private readonly Channel<VmiRecord> _channel;
     private readonly StreamOptions _options;
     private readonly Lock _lock = new();
     private readonly object _room = new();
@@ -19,10 +18,13 @@ public sealed class RecordStream
     private int _queued, _blocked;
     private volatile bool _hasGap, _gaveUp, _completed;
 
-    internal RecordStream(string name, StreamOptions options)
+    /// <summary><paramref name="hasReaderThread"/>: its one reader is a thread of ours, by <see cref="WaitToRead"/>.</summary>
+    internal RecordStream(string name, StreamOptions options, bool hasReaderThread = false)
     {
         Name = name;
         _options = options;
+        // Unbounded, because the bound is held here: announcements of losses may pass it, by as many as there are probes.
+        _channel = Channel.CreateUnbounded<VmiRecord>(new UnboundedChannelOptions { AllowSynchronousContinuations = hasReaderThread });
     }
 
     /// <summary>The stream's name without <c>#</c>, or the file's path.</summary>
@@ -78,6 +80,10 @@ public sealed class RecordStream
     /// <summary>Waits for a record; false where none will come any more. Another reader may be faster: then
     /// <see cref="TryRead"/> gives nothing. Throws <see cref="OperationCanceledException"/> only.</summary>
     public ValueTask<bool> WaitToReadAsync(CancellationToken cancel = default) => _channel.Reader.WaitToReadAsync(cancel);
+
+    /// <summary>As <see cref="WaitToReadAsync"/>, for the reader's own thread. The writer wakes it, with no need of the thread pool, which may have no thread
+    /// left: then the reader would wait, and records be lost, for as long as that lasts.</summary>
+    internal bool WaitToRead() => WaitToReadAsync().AsTask().GetAwaiter().GetResult();
 
     /// <summary>Records of one probe that no reader will ever get.</summary>
     public long LostOf(int probeId)

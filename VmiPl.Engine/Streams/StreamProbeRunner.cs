@@ -18,7 +18,7 @@ public sealed class StreamProbeRunner : IDisposable, ICaptureSink, IKeySink
     private readonly StreamProbe _probe;
     private readonly StreamSet _outputs;
     private readonly string _event;
-    private readonly RecordStream _queue = new("", new StreamOptions { Capacity = QueuedRecords });
+    private readonly RecordStream _queue = new("", new StreamOptions { Capacity = QueuedRecords }, hasReaderThread: true);
     private readonly Thread _carrier;
     private readonly IDisposable _capture;
     private long _sequence;
@@ -85,7 +85,7 @@ public sealed class StreamProbeRunner : IDisposable, ICaptureSink, IKeySink
     private void Carry()
     {
         bool toPcap = _probe.MacAddress is not null && _probe.Output.IsFile;
-        while (_queue.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        while (_queue.WaitToRead())
         {
             while (_queue.TryRead(out VmiRecord record))
             {

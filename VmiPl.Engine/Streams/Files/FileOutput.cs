@@ -33,7 +33,7 @@ internal sealed class FileOutput : IDisposable
         _format = format;
         _options = options;
         _notices = notices;
-        Queue = new RecordStream(path, options);
+        Queue = new RecordStream(path, options, hasReaderThread: true);
         _file = Open(path, options.ExistingFile);
         try
         {
@@ -108,7 +108,7 @@ internal sealed class FileOutput : IDisposable
     private bool Fill()
     {
         // What a format begins with is written without waiting for a record: an empty pcap file is one too.
-        if (_bytes.WrittenCount == 0 && !Queue.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        if (_bytes.WrittenCount == 0 && !Queue.WaitToRead())
             return false;
         while (_bytes.WrittenCount < BatchBytes && Queue.TryRead(out VmiRecord record))
         {

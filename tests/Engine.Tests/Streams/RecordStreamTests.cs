@@ -201,6 +201,21 @@ public sealed class RecordStreamTests
         Assert.Equal((2, 1), (set.Find("demo")!.Written, set.Find("demo")!.Lost));
     }
 
+    // The pool may have no thread for as long as others keep them.
+    [Fact]
+    public void A_reader_with_a_thread_of_its_own_is_woken_by_the_writer_and_not_by_the_pool()
+    {
+        var stream = new RecordStream("", new StreamOptions(), hasReaderThread: true);
+        Task<bool> waiting = stream.WaitToReadAsync(TestContext.Current.CancellationToken).AsTask();
+        Assert.False(waiting.IsCompleted);
+        stream.Write(Record(1, 0));
+        Assert.True(waiting.IsCompletedSuccessfully);
+        Assert.Equal(["1.0"], ReadAll(stream).Select(Text));
+        Task<bool> end = stream.WaitToReadAsync(TestContext.Current.CancellationToken).AsTask();
+        stream.Complete();
+        Assert.True(end.IsCompletedSuccessfully);
+    }
+
     [Fact]
     public async Task A_reader_that_gives_up_waiting_harms_nobody()
     {
