@@ -77,6 +77,19 @@ internal static class ProcFs
         }
     }
 
+    /// <summary>Its threads' ids; none where it has ended.</summary>
+    public static IReadOnlyList<int> Threads(int processId)
+    {
+        try
+        {
+            return [.. Directory.EnumerateDirectories(PathOf(processId, "task")).Select(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture))];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>The path of a process's own file.</summary>
     public static string PathOf(int processId, string name) => string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/{name}");
 

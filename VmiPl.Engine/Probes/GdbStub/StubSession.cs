@@ -51,6 +51,7 @@ internal sealed partial class StubSession : IDisposable
         _door = StubDoor.Open(Machine, leavePaused: held);
         _connection = new StubConnection(_door.Socket, Machine.Limits.MonitorTimeout);
         _traps = new StubTraps(_connection, isKvm, kind);
+        _migration = new MigrationWatch(Machine);
         try
         {
             // Connecting has stopped the machine, which it tells; whether it ran before was asked before.
@@ -70,6 +71,7 @@ internal sealed partial class StubSession : IDisposable
         catch
         {
             Leave();
+            _migration.Dispose();
             throw;
         }
     }
@@ -172,6 +174,7 @@ internal sealed partial class StubSession : IDisposable
     /// <summary>Lets the machine run, unless it is held.</summary>
     public void GoOn()
     {
+        FollowMigration();
         if (_held)
             return;
         _running = true;
@@ -197,13 +200,16 @@ internal sealed partial class StubSession : IDisposable
         if (!_door.IsGuarded)
             throw new VmiException(VmiErrorCode.StubLost, "The probes' guardian process has ended: without it a guest could be left stopped, so the probes were taken out.", Machine.Name);
         WatchKernel();
-        if (_held)
+        WatchMigration();
+        // Where it has left it is not to be halted, not even for a look.
+        if (_held && _migration.Stage == MigrationStage.None)
             WatchResumption();
     }
 
     /// <summary>Closes the connection. Where <see cref="Leave"/> was not called, the guardian does what it would have done.</summary>
     public void Dispose()
     {
+        _migration.Dispose();
         _connection.Dispose();
         _door.Dispose();
     }
@@ -234,18 +240,18 @@ internal sealed partial class StubSession : IDisposable
     {
         bool had = _traps.HasOwn;
         _traps.Become([.. Wanted()]);
-        if (had && !_traps.HasOwn)
+        if (had && !_traps.HasOwn && !_isAway)
             _events.Notice("No breakpoint is left to follow the guest's modules and mappings: what it loads or maps from now on is not watched.", isError: true);
     }
 
     /// <summary>What is to be trapped at this moment.</summary>
     private IEnumerable<TrapUse> Wanted()
     {
-        StubProbe[] active = [.. _inOrder.Where(probe => probe.IsActive)];
+        StubProbe[] active = [.. _inOrder.Where(probe => probe.IsActive && !_isAway)];
         IEnumerable<TrapUse> wanted = active.SelectMany(probe => probe.Placed.Traps.Where(trap => _modules?.HasGone(trap) != true).Select(trap => new TrapUse(trap, probe, null)));
         if (_modules is not null && active.Length > 0)
             wanted = wanted.Concat(_modules.Wanted());
-        return _aliases is null ? wanted : wanted.Concat(_aliases.Wanted());
+        return _aliases is null || _isAway ? wanted : wanted.Concat(_aliases.Wanted());
     }
 
     private void ModulesChanged()

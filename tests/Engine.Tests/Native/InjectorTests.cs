@@ -1,4 +1,6 @@
 using VmiPl.Interop;
+using VmiPl.TestGuests;
+using VmiPl.Tests.Guests;
 
 namespace VmiPl.Tests.Native;
 
@@ -45,13 +47,24 @@ public sealed class InjectorTests(InjectorWorkshop workshop) : IClassFixture<Inj
         target.AssertUnharmed();
     }
 
-    [Fact]
-    public void An_ordinary_user_loads_into_a_process_of_his_own()
+    [Fact, Trait(LabSet.Trait, LabSet.Shim)]
+    public void An_ordinary_user_loads_into_a_process_of_his_own_and_is_told_where_the_policy_forbids_it()
     {
         Assert.SkipWhen(NativeFolder.UserId != 0, "The other tests of this user show it.");
-        Assert.SkipWhen(File.Exists(Yama) && File.ReadAllText(Yama)[0] != '0', $"{Yama} forbids it here.");
         using var target = new InjectorTarget([.. InjectorWorkshop.AsNobody, PollLoop, "poll"]);
-        AssertDone(InjectorWorkshop.Run([.. InjectorWorkshop.AsNobody, workshop.Program, "load", $"{target.Id}", workshop.Library]));
+        string[] load = [.. InjectorWorkshop.AsNobody, workshop.Program, "load", $"{target.Id}", workshop.Library];
+        // The lab's policy is ours to change.
+        foreach (int scope in KvmLab.IsInside ? [2, 1] : Array.Empty<int>())
+        {
+            File.WriteAllText(Yama, $"{scope}");
+            (int code, string text) = InjectorWorkshop.Run(load);
+            Assert.Equal(InjectorWorkshop.NotPermitted, code);
+            Assert.Contains($"kernel.yama.ptrace_scope is {scope}: process {target.Id} can be traced only with CAP_SYS_PTRACE (as root)", text, StringComparison.Ordinal);
+            target.AssertUnharmed();
+            File.WriteAllText(Yama, "0");
+        }
+        Assert.SkipWhen(File.Exists(Yama) && File.ReadAllText(Yama)[0] != '0', $"{Yama} forbids it here.");
+        AssertDone(InjectorWorkshop.Run(load));
         AssertDone(InjectorWorkshop.Run([.. InjectorWorkshop.AsNobody, workshop.Program, "unload", $"{target.Id}"]));
         target.AssertUnharmed();
     }
