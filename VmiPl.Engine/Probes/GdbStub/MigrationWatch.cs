@@ -53,7 +53,9 @@ internal sealed partial class MigrationWatch : IDisposable
         if (_machine.ProcessId is not { } process || (_last != 0 && Stopwatch.GetElapsedTime(_last) < _pause))
             return;
         _last = Stopwatch.GetTimestamp();
-        List<int> threads = [.. ProcFs.Threads(process).Where(thread => !_known.Contains(thread))];
+        IReadOnlyList<int> all = ProcFs.Threads(process);
+        _known.IntersectWith(all);
+        List<int> threads = [.. all.Where(thread => !_known.Contains(thread))];
         int before = _new.Count;
         _new = threads;
         if (threads.Count == 0)

@@ -17,7 +17,7 @@ internal sealed partial class StubSession
             return;
         if (!_guest.IsThere())
             throw BootedAgain();
-        if (_held)
+        if (_held || _isAway)
             return;
         switch (_clock?.Look())
         {

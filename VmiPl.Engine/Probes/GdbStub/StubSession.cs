@@ -185,7 +185,7 @@ internal sealed partial class StubSession : IDisposable
     /// <summary>Takes what was mapped while the probes were on their way.</summary>
     public void CatchUp()
     {
-        if (_aliases?.FindMissed() is not { Count: > 0 } missed)
+        if (_isAway || _aliases?.FindMissed() is not { Count: > 0 } missed)
             return;
         HaltForWork();
         _aliases.Add(missed);
