@@ -55,6 +55,16 @@ internal sealed unsafe class NamedPipe : IDisposable
         }
     }
 
+    /// <summary>Whether it has had a writer that is gone; what that wrote may still lie in it.</summary>
+    public bool HasLostWriter
+    {
+        get
+        {
+            pollfd one = new() { fd = (int)_file.DangerousGetHandle() };
+            return LibC.poll(&one, 1, 0) > 0 && (one.revents & LibC.POLLHUP) != 0;
+        }
+    }
+
     /// <summary>Waits until something can be read or the writer is gone, at most <paramref name="milliseconds"/>.</summary>
     public void Wait(int milliseconds)
     {

@@ -79,6 +79,9 @@ internal sealed class QemuPipe : IDisposable
     /// <inheritdoc cref="NamedPipe.IsNearlyFull"/>
     public bool IsNearlyFull => _pipe.IsNearlyFull;
 
+    /// <summary>Whether QEMU has closed its end; what it wrote may still have to be read.</summary>
+    public bool IsClosed => _pipe.HasLostWriter;
+
     /// <inheritdoc cref="NamedPipe.Wait"/>
     public void Wait(int milliseconds)
     {

@@ -21,7 +21,7 @@ internal sealed class FilterDumpCapture : NetworkCapture
     private readonly HostClock _clock = new();
     private QemuPipe _pipe;
     private string _id = "";
-    private volatile bool _stopping, _abandoned;
+    private volatile bool _stopping, _abandoned, _isCut;
     private bool _disposed;
 
     public FilterDumpCapture(VmiMachine machine, int processId, IMachineMonitor monitor, NetworkBackend backend, ICaptureSink sink)
@@ -47,7 +47,9 @@ internal sealed class FilterDumpCapture : NetworkCapture
             if (_disposed)
                 return;
             _disposed = true;
-            // QEMU closes its end with the object: the reader then comes to an end of file, behind the last frame.
+            // QEMU closes its end with the object: the reader then comes to an end of file, behind the last frame. It may have done so before, and
+            // the reader not have come to it yet.
+            _isCut = _pipe.IsClosed;
             _stopping = true;
             _abandoned = !TryRemove();
         }
@@ -127,9 +129,13 @@ internal sealed class FilterDumpCapture : NetworkCapture
     {
         lock (_control)
         {
-            if (_stopping)
-                return false;
             string why = frames.Error ?? "QEMU ended the capture because it was read too slowly.";
+            if (_stopping)
+            {
+                if (_isCut || frames.Error is not null)
+                    _sink.Trouble($"{why} The last frames before its end are missing, and nobody knows how many.");
+                return false;
+            }
             try
             {
                 _machine.Process?.Demand();

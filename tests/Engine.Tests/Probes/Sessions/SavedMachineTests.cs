@@ -19,7 +19,7 @@ public sealed class SavedMachineTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData("dump-guest-memory {0}", "running")]
+    [InlineData("dump-guest-memory -d {0}", "running")]
     [InlineData("migrate -d \"exec:cat > {0}\"", "postmigrate")]
     public async Task No_trap_goes_along_and_the_probes_go_on(string command, string status)
     {
