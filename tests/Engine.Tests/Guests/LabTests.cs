@@ -27,7 +27,7 @@ public sealed class LabTests(ITestOutputHelper output)
                 "-preEnumerateTheories", "-trait", $"{LabSet.Trait}={set}", "-result-ctrf", report],
             new LabOptions
             {
-                SharedFolder = shared.FullName, Timeout = TimeSpan.FromMinutes(30),
+                SharedFolder = shared.FullName, Timeout = TimeSpan.FromMinutes(10),
                 Environment = set == LabSet.Shim ? [$"{TestDriver.Variable}=shim"] : [],
             });
 
@@ -74,7 +74,7 @@ public sealed class LabTests(ITestOutputHelper output)
         Assert.Contains("begun", error.Message, StringComparison.Ordinal);
     }
 
-    // The lab itself is not under test, and its emulated CPUs bring it down now and then, with its kernel's panic or without a word
+    // The lab itself is not under test, and its emulated CPUs bring it down or to a standstill now and then
     // (tests/guests/README.md, "The KVM lab"): then once more.
     private async Task<LabResult> RunAsync(IReadOnlyList<string> command, LabOptions options)
     {
@@ -84,7 +84,7 @@ public sealed class LabTests(ITestOutputHelper output)
             {
                 return await KvmLab.RunAsync(command, options, Cancel);
             }
-            catch (GuestException e) when (ends < 2 && e.Message.Contains("ended without its command's exit status", StringComparison.Ordinal))
+            catch (GuestException e) when (ends < 2)
             {
                 output.WriteLine(e.Message);
             }
