@@ -56,22 +56,17 @@ internal sealed unsafe class NamedPipe : IDisposable
     }
 
     /// <summary>Whether it has had a writer that is gone; what that wrote may still lie in it.</summary>
-    public bool HasLostWriter
-    {
-        get
-        {
-            pollfd one = new() { fd = (int)_file.DangerousGetHandle() };
-            return LibC.poll(&one, 1, 0) > 0 && (one.revents & LibC.POLLHUP) != 0;
-        }
-    }
+    public bool HasLostWriter => (Poll(events: 0, milliseconds: 0) & LibC.POLLHUP) != 0;
 
     /// <summary>Waits until something can be read or the writer is gone, at most <paramref name="milliseconds"/>.</summary>
-    public void Wait(int milliseconds)
-    {
-        pollfd one = new() { fd = (int)_file.DangerousGetHandle(), events = (short)LibC.POLLIN };
-        _ = LibC.poll(&one, 1, milliseconds);
-    }
+    public void Wait(int milliseconds) => Poll(LibC.POLLIN, milliseconds);
 
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
+
+    private int Poll(int events, int milliseconds)
+    {
+        pollfd one = new() { fd = (int)_file.DangerousGetHandle(), events = (short)events };
+        return LibC.poll(&one, 1, milliseconds) > 0 ? one.revents : 0;
+    }
 }

@@ -13,7 +13,6 @@ internal sealed class PipeBuffer : IDisposable
 {
     private const int Bytes = 64 << 20;
     private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(10), EndTime = TimeSpan.FromSeconds(1);
-    private readonly NamedPipe _pipe;
     private readonly Process _process;
 
     /// <summary>Reads <paramref name="from"/>, a FIFO; <paramref name="through"/> is made for our side, and may be removed at once. Throws
@@ -21,7 +20,7 @@ internal sealed class PipeBuffer : IDisposable
     public PipeBuffer(string from, string through)
     {
         using NativeProgram program = NativeProgram.Open(NativeProgram.Buffer, VmiErrorCode.FileFailure);
-        _pipe = NamedPipe.Create(through);
+        Pipe = NamedPipe.Create(through);
         try
         {
             _process = Process.Start(new ProcessStartInfo(program.FullName, [from, through, Bytes.ToString(CultureInfo.InvariantCulture)])
@@ -31,7 +30,7 @@ internal sealed class PipeBuffer : IDisposable
         }
         catch (Win32Exception e)
         {
-            _pipe.Dispose();
+            Pipe.Dispose();
             throw new IOException($"'{program.FullName}' can't be started: {e.Message}", e);
         }
         if (!IsReady())
@@ -42,16 +41,13 @@ internal sealed class PipeBuffer : IDisposable
         }
     }
 
-    /// <inheritdoc cref="NamedPipe.Read"/>
-    public int Read(Span<byte> buffer) => _pipe.Read(buffer);
-
-    /// <inheritdoc cref="NamedPipe.Wait"/>
-    public void Wait(int milliseconds) => _pipe.Wait(milliseconds);
+    /// <summary>What came, to be read. Its end is that of what comes, or of the process.</summary>
+    public NamedPipe Pipe { get; }
 
     /// <summary>Ends it.</summary>
     public void Dispose()
     {
-        _pipe.Dispose();
+        Pipe.Dispose();
         if (!_process.WaitForExit(EndTime))
             _process.Kill();
         _process.Dispose();

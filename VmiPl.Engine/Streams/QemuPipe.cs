@@ -74,7 +74,7 @@ internal sealed class QemuPipe : IDisposable
     }
 
     /// <inheritdoc cref="NamedPipe.Read"/>
-    public int Read(Span<byte> buffer) => _buffer?.Read(buffer) ?? _pipe.Read(buffer);
+    public int Read(Span<byte> buffer) => Ours.Read(buffer);
 
     /// <inheritdoc cref="NamedPipe.IsNearlyFull"/>
     public bool IsNearlyFull => _pipe.IsNearlyFull;
@@ -83,13 +83,7 @@ internal sealed class QemuPipe : IDisposable
     public bool IsClosed => _pipe.HasLostWriter;
 
     /// <inheritdoc cref="NamedPipe.Wait"/>
-    public void Wait(int milliseconds)
-    {
-        if (_buffer is null)
-            _pipe.Wait(milliseconds);
-        else
-            _buffer.Wait(milliseconds);
-    }
+    public void Wait(int milliseconds) => Ours.Wait(milliseconds);
 
     /// <summary>Closes the read end and removes the FIFO. A QEMU that still writes into it gets an EPIPE.</summary>
     public void Dispose()
@@ -98,6 +92,9 @@ internal sealed class QemuPipe : IDisposable
         _pipe.Dispose();
         RemoveName();
     }
+
+    /// <summary>The end that we read.</summary>
+    private NamedPipe Ours => _buffer?.Pipe ?? _pipe;
 
     private static bool HasOtherFiles(int processId) =>
         ProcFs.Link(processId, "root", out _) is { } root && root != "/"

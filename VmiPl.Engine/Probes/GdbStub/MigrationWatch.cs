@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.RegularExpressions;
 using VmiPl.Errors;
 using VmiPl.Machines;
 using VmiPl.Machines.Processes;
@@ -20,8 +19,9 @@ internal enum MigrationStage
 /// <summary>Whether the machine is being migrated. A migration ends with the machine stopped; where a gdbstub has stopped it already, QEMU tells the stub
 /// nothing, and the stub's client starts a machine that runs elsewhere, too (softmmu/cpus.c, <c>vm_stop_force_state</c>; seen with QEMU 7.2). The
 /// monitor knows, but serves one client at a time: it is asked only when QEMU has threads that it had not before, as a migration has, and when one of
-/// those has ended. A thread does that, as an answer may be late, and the guest waits for it no longer than <see cref="Patience"/>. Otherwise for one thread.</summary>
-internal sealed partial class MigrationWatch : IDisposable
+/// those has ended. A thread of its own does that, as an answer may be late: the guest waits for it no longer than
+/// <see cref="Patience"/>. Used by one thread at a time.</summary>
+internal sealed class MigrationWatch : IDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5), Patience = TimeSpan.FromMilliseconds(200), Rest = TimeSpan.FromSeconds(1);
     private readonly VmiMachine _machine;
@@ -29,8 +29,8 @@ internal sealed partial class MigrationWatch : IDisposable
     private readonly ManualResetEventSlim _answered = new(true);
     private readonly Thread _thread;
     private readonly HashSet<int> _known = [];
-    private volatile MigrationStage _seen;
-    private volatile bool _failed, _ends;
+    private MigrationStage? _answer;   // given on by _answered; null where there was none
+    private volatile bool _ends;
     private List<int> _new = [];
     private long _last;
     private TimeSpan _pause = Interval;
@@ -81,21 +81,22 @@ internal sealed partial class MigrationWatch : IDisposable
             _answered.Reset();
             _asked.Set();
         }
-        bool isAnswer = _answered.Wait(Patience) && !_failed;
+        MigrationStage? answer = _answered.Wait(Patience) ? _answer : null;
         // A monitor that somebody else uses is not waited for at each event.
-        _pause = isAnswer ? Interval : Rest;
-        if (!isAnswer)
-            return;
-        Stage = _seen;
-        if (Stage == MigrationStage.None)
+        _pause = answer is null ? Rest : Interval;
+        Stage = answer ?? Stage;
+        if (answer == MigrationStage.None)
             _known.UnionWith(_new);
     }
 
-    /// <summary>Reads the monitor's words: <c>info migrate</c>, of QEMU before 10 and later, and <c>info status</c>.</summary>
-    internal static MigrationStage Read(string migration, Func<string> status) => Status().Match(migration) is not { Success: true } match ? MigrationStage.None
-        : match.Groups[1].Value is "none" or "failed" or "cancelled" ? MigrationStage.None
-        : status().Contains("migrate", StringComparison.Ordinal) ? MigrationStage.Departed
-        : match.Groups[1].Value == "completed" ? MigrationStage.None : MigrationStage.UnderWay;
+    /// <summary>Reads the monitor's words: <c>info migrate</c>, and <c>info status</c> where it takes that, too.</summary>
+    internal static MigrationStage Read(string migration, Func<string> status)
+    {
+        bool isUnderWay = MigrationState.IsUnderWay(migration);
+        if ((isUnderWay || MigrationState.IsCompleted(migration)) && status().Contains("migrate", StringComparison.Ordinal))
+            return MigrationStage.Departed;
+        return isUnderWay ? MigrationStage.UnderWay : MigrationStage.None;
+    }
 
     private void Run()
     {
@@ -104,17 +105,13 @@ internal sealed partial class MigrationWatch : IDisposable
             try
             {
                 IMachineMonitor monitor = _machine.GetMonitor();
-                _seen = Read(monitor.HumanCommand("info migrate"), () => monitor.HumanCommand("info status"));
-                _failed = false;
+                _answer = Read(monitor.HumanCommand("info migrate"), () => monitor.HumanCommand("info status"));
             }
             catch (VmiException)
             {
-                _failed = true;   // the monitor is somebody else's now, or the machine is gone
+                _answer = null;   // the monitor is somebody else's now, or the machine is gone
             }
             _answered.Set();
         }
     }
-
-    [GeneratedRegex(@"^\s*(?:Migration status|Status):\s*([a-z-]+)", RegexOptions.Multiline)]
-    private static partial Regex Status();
 }

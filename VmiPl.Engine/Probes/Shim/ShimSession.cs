@@ -304,8 +304,7 @@ internal sealed class ShimSession : IDisposable
     {
         if (!plan.Places.Any(place => place.Site.Trap == AbiTrap.Page) || _link.Welcome.Abilities.HasFlag(AbiAbility.KnowsMemory))
             return;
-        string status = Machine.GetMonitor().HumanCommand("info migrate");
-        if (((string[])["active", "setup", "postcopy"]).Any(state => status.Contains($"status: {state}", StringComparison.Ordinal)))
+        if (MigrationState.IsUnderWay(Machine.GetMonitor().HumanCommand("info migrate")))
             throw new VmiException(VmiErrorCode.TrapRefused, $"Descriptor tables cannot be watched while '{Machine.Name}' is being migrated.", Machine.Name);
     }
 

@@ -43,12 +43,12 @@ public sealed class PipeBufferTests : IDisposable
         int count = 0;
         while (true)
         {
-            int got = buffer.Read(piece.AsSpan(0, random.Next(1, piece.Length)));
+            int got = buffer.Pipe.Read(piece.AsSpan(0, random.Next(1, piece.Length)));
             if (got == 0)
                 break;
             if (got < 0)
             {
-                buffer.Wait(1000);
+                buffer.Pipe.Wait(1000);
                 continue;
             }
             Assert.True(all.AsSpan(count, got).SequenceEqual(piece.AsSpan(0, got)), $"bytes {count} to {count + got}");
@@ -79,11 +79,11 @@ public sealed class PipeBufferTests : IDisposable
         byte[] some = new byte[1 << 20];
         while (read < written)
         {
-            int got = buffer.Read(some);
+            int got = buffer.Pipe.Read(some);
             Assert.NotEqual(0, got);
             read += Math.Max(0, got);
             if (got < 0)
-                buffer.Wait(1000);
+                buffer.Pipe.Wait(1000);
         }
         Assert.True(TryWrite(to, piece));
     }
