@@ -30,7 +30,7 @@ internal sealed class MigrationWatch : IDisposable
     private readonly Thread _thread;
     private readonly HashSet<int> _known = [];
     private MigrationStage? _answer;   // given on by _answered; null where there was none
-    private volatile bool _ends;
+    private bool _ends;
     private List<int> _new = [];
     private long _last;
     private TimeSpan _pause = Interval;
@@ -64,10 +64,11 @@ internal sealed class MigrationWatch : IDisposable
             Ask();
     }
 
-    /// <summary>Ends it, after the look that is under way.</summary>
+    /// <summary>Ends it, after the look that is under way. May be called again, and by any thread.</summary>
     public void Dispose()
     {
-        _ends = true;
+        if (Interlocked.Exchange(ref _ends, true))
+            return;
         _asked.Set();
         _thread.Join();
         _asked.Dispose();
@@ -100,7 +101,7 @@ internal sealed class MigrationWatch : IDisposable
 
     private void Run()
     {
-        while (_asked.WaitOne() && !_ends)
+        while (_asked.WaitOne() && !Volatile.Read(ref _ends))
         {
             try
             {
