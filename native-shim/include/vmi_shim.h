@@ -44,7 +44,7 @@ enum vmi_request {
     VMI_HELLO = 1,       /* vmi_hello; answered with vmi_welcome and, as SCM_RIGHTS, the ring's memfd and an eventfd */
     VMI_MEMORY = 2,      /* vmi_range[]: where the guest's RAM lies in QEMU, in ascending order; replaces what is known. Without a range: the
                             client is about to look. -ESTALE where QEMU has changed something since that: it has to look again */
-    VMI_THREADS = 3,     /* vmi_thread[]: the vCPUs' threads */
+    VMI_THREADS = 3,     /* vmi_thread[]: the vCPUs' threads; a vCPU that is not in the list has none */
     VMI_LOAD = 4,        /* vmi_load and the code; programs are numbered from 0 in the order they are loaded */
     VMI_UNLOAD = 5,      /* vmi_number: drops programs until there are that many; none may be in use */
     VMI_APPLY = 6,       /* vmi_apply and its arrays: all that is to be at work from now on, all of it or nothing */
@@ -80,9 +80,6 @@ enum vmi_ability {
     VMI_CAN_SYNC = 2,        /* KVM hands registers out with an exit (KVM_CAP_SYNC_REGS) */
     VMI_CAN_DEBUG = 4,       /* breakpoints and single steps (KVM_CAP_SET_GUEST_DEBUG) */
     VMI_CAN_BLOCK_IRQ = 8,   /* single steps without interrupts (KVM_GUESTDBG_BLOCKIRQ, Linux 5.15) */
-    VMI_KNOWS_MEMORY = 16,   /* it was there when the guest's memory was set up, and knows it */
-    VMI_IS_PRELOADED = 32,   /* it came with the process, and stays */
-    VMI_IS_DEBUGGED = 64,    /* QEMU has breakpoints of its own in the guest: a gdb client's */
 };
 
 struct vmi_welcome {

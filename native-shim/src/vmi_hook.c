@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vmi_idle.h"
 #include "vmi_kvm.h"
 
 enum { MAX_ENTRIES = 4 };
@@ -22,7 +21,7 @@ static uint64_t before[MAX_ENTRIES];
 static int count;
 static _Atomic uint32_t inside;
 
-static inline int call(int fd, uint32_t request, unsigned long argument)
+static int call(int fd, uint32_t request, unsigned long argument)
 {
     /* A counter that all vCPUs write at each exit would cost more than the rest of the way. */
     if (request == (uint32_t)KVM_RUN)
@@ -33,32 +32,18 @@ static inline int call(int fd, uint32_t request, unsigned long argument)
     return result;
 }
 
-static inline int hook(int fd, unsigned long request, unsigned long argument)
+static int patched_ioctl(int fd, unsigned long request, ...)
 {
+    va_list list;
+    va_start(list, request);
+    unsigned long argument = va_arg(list, unsigned long);
+    va_end(list);
     /* Some libcs' int of a request is extended with its sign. */
     int result = call(fd, (uint32_t)request, argument);
     if (result >= 0)
         return result;
     errno = -result;
     return -1;
-}
-
-VMI_ON_EVERY_EXIT __attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, ...)
-{
-    va_list list;
-    va_start(list, request);
-    unsigned long argument = va_arg(list, unsigned long);
-    va_end(list);
-    return hook(fd, request, argument);
-}
-
-VMI_ON_EVERY_EXIT static int patched_ioctl(int fd, unsigned long request, ...)
-{
-    va_list list;
-    va_start(list, request);
-    unsigned long argument = va_arg(list, unsigned long);
-    va_end(list);
-    return hook(fd, request, argument);
 }
 
 bool vmi_hook_is_left(void)

@@ -1,90 +1,22 @@
 #define _GNU_SOURCE
 #include "vmi_kvm.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <linux/kvm.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "vmi_control.h"
-#include "vmi_idle.h"
 #include "vmi_pages.h"
 #include "vmi_run.h"
 #include "vmi_slots.h"
+#include "vmi_system.h"
 #include "vmi_traps.h"
-
-/* Linux 5.13 and 5.15; older headers lack them. */
-#define CAP_SET_GUEST_DEBUG2 195
-#define BLOCK_IRQ 0x00100000u
 
 /* Linux 6.8: the same with more behind it, 160 bytes (include/uapi/linux/kvm.h, struct kvm_userspace_memory_region2). */
 #define SET_USER_MEMORY_REGION2 0x40a0ae49u
 
 /* Linux 5.14: longer than struct kvm_sregs, and the same up to its last field (struct kvm_sregs2). */
 #define SET_SREGS2 0x4140aecdu
-
-static int capability(int vm, long number)
-{
-    return vmi_system_ioctl(vm, KVM_CHECK_EXTENSION, (unsigned long)number);
-}
-
-static void take_machine(int vm, uint32_t abilities)
-{
-    int synced = capability(vm, KVM_CAP_SYNC_REGS), debug = capability(vm, CAP_SET_GUEST_DEBUG2);
-    const int needed = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
-    abilities |= VMI_CAN_RUN;
-    if (synced > 0 && (synced & needed) == needed)
-        abilities |= VMI_CAN_SYNC;
-    if (capability(vm, KVM_CAP_SET_GUEST_DEBUG) > 0)
-        abilities |= VMI_CAN_DEBUG;
-    if (debug > 0 && ((uint32_t)debug & BLOCK_IRQ))
-        abilities |= VMI_CAN_BLOCK_IRQ;
-    vmi_world.abilities |= abilities;
-    atomic_store(&vmi_world.vm, vm);
-}
-
-/* Which descriptor is what, by its link in /proc: "anon_inode:kvm-vm", "anon_inode:kvm-vcpu:2" (virt/kvm/kvm_main.c). */
-static void look_at(int fd, bool is_machine)
-{
-    char path[64], link[64];
-    unsigned id;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    ssize_t length = readlink(path, link, sizeof link - 1);
-    if (length <= 0)
-        return;
-    link[length] = '\0';
-    if (is_machine && strcmp(link, "anon_inode:kvm-vm") == 0 && atomic_load(&vmi_world.vm) < 0)
-        take_machine(fd, 0);
-    else if (!is_machine && sscanf(link, "anon_inode:kvm-vcpu:%u", &id) == 1)
-        vmi_vcpu_add(fd, id);
-}
-
-bool vmi_kvm_discover(void)
-{
-    for (int pass = 0; pass < 2; pass++) {
-        DIR *folder = opendir("/proc/self/fd");
-        if (!folder)
-            return false;
-        for (struct dirent *entry; (entry = readdir(folder));)
-            if (entry->d_name[0] != '.')
-                look_at(atoi(entry->d_name), pass == 0);
-        closedir(folder);
-    }
-    return atomic_load(&vmi_world.vm) >= 0 && vmi_vcpu_count() > 0;
-}
-
-static int create_machine(int fd, uint32_t request, unsigned long argument)
-{
-    int vm = vmi_system_ioctl(fd, request, argument);
-    if (vm < 0)
-        return vm;
-    take_machine(vm, VMI_KNOWS_MEMORY);
-    vmi_control_start();
-    return vm;
-}
 
 static int create_vcpu(int fd, uint32_t request, unsigned long argument)
 {
@@ -147,7 +79,7 @@ static int set_debug(int fd, uint32_t request, unsigned long argument)
     if (!tables || (!vmi_traps_want_debug(tables) && !tables->has_steps)) {
         result = vmi_system_ioctl(fd, request, argument);
         if (result == 0)
-            vmi_world.abilities = enables ? vmi_world.abilities | VMI_IS_DEBUGGED : vmi_world.abilities & ~(uint32_t)VMI_IS_DEBUGGED;
+            vmi_world.is_debugged = enables;
     }
     vmi_world_go();
     return result;
@@ -181,11 +113,9 @@ static int get_clock(int fd, uint32_t request, unsigned long argument)
     return vmi_system_ioctl(fd, request, argument);
 }
 
-static __attribute__((noinline)) int other(int fd, uint32_t request, unsigned long argument)
+static int other(int fd, uint32_t request, unsigned long argument)
 {
     switch (request) {
-    case (uint32_t)KVM_CREATE_VM:
-        return create_machine(fd, request, argument);
     case (uint32_t)KVM_CREATE_VCPU:
         return create_vcpu(fd, request, argument);
     case (uint32_t)KVM_SET_USER_MEMORY_REGION:
@@ -203,11 +133,8 @@ static __attribute__((noinline)) int other(int fd, uint32_t request, unsigned lo
     }
 }
 
-VMI_ON_EVERY_EXIT int vmi_kvm_ioctl(int fd, uint32_t request, unsigned long argument)
+int vmi_kvm_ioctl(int fd, uint32_t request, unsigned long argument)
 {
     struct vmi_vcpu *vcpu = request == (uint32_t)KVM_RUN ? vmi_vcpu_of(fd) : NULL;
-    int result;
-    if (vcpu && vmi_idle_run(vcpu, argument, &result))
-        return result;
     return vcpu ? vmi_run(vcpu, argument) : other(fd, request, argument);
 }

@@ -184,7 +184,6 @@ static void update(struct vmi_vcpu *vcpu)
     vmi_registers_sync(vcpu, syncs, syncs && vmi_world.needs_sregs);
     if (tables && is_new && vmi_traps_want_debug(tables))
         vmi_traps_debug(vcpu);   /* whoever made the tables did not know it */
-    atomic_store_explicit(&vcpu->is_idle, !tables, memory_order_relaxed);
 }
 
 /* QEMU lets the vCPU into the guest. */
@@ -284,7 +283,7 @@ static int run(struct vmi_vcpu *vcpu, unsigned long argument)
 int vmi_run(struct vmi_vcpu *vcpu, unsigned long argument)
 {
     atomic_store_explicit(&vcpu->in_hook, 1, memory_order_relaxed);
-    if (!atomic_load_explicit(&vcpu->seen, memory_order_relaxed) || atomic_load_explicit(&vcpu->thread, memory_order_relaxed) == 0) {
+    if (!atomic_load_explicit(&vcpu->seen, memory_order_relaxed) || atomic_load_explicit(&vcpu->thread, memory_order_relaxed) <= 0) {
         atomic_store(&vcpu->thread, vmi_system_thread());
         atomic_store(&vcpu->seen, 1);
     }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmi_attach.h"
 #include "vmi_call.h"
 #include "vmi_control.h"
 #include "vmi_event.h"
@@ -124,6 +125,7 @@ static void forget(void)
         struct vmi_vcpu *vcpu = vmi_vcpu_at(i);
         vcpu->pause_until = 0;
         vcpu->prepared = 0;
+        vmi_registers_sync(vcpu, false, false);   /* nobody is in the way of its next exits who would */
         atomic_store(&vcpu->told, 0);
     }
 }
@@ -144,6 +146,7 @@ static bool end(struct vmi_session *session)
     }
     vmi_ring_tell_losses(&session->ring, vmi_system_utc_ns());
     forget();
+    vmi_detach();
     vmi_world_go();
     await_released();
     vmi_tables_free(tables);
@@ -222,6 +225,7 @@ static void hello(struct vmi_session *session, const struct request *request)
         answer(session, request, error, "the ring cannot be made");
         return;
     }
+    vmi_attach();
     struct vmi_welcome welcome = {
         .magic = VMI_SHIM_MAGIC, .abi = VMI_SHIM_ABI, .abilities = vmi_world.abilities, .vcpus = vmi_vcpu_count(), .process = (uint32_t)getpid(),
     };
@@ -270,6 +274,15 @@ static void set_memory(struct vmi_session *session, const struct request *reques
     answer(session, request, error, error == -ESTALE ? "the map has changed meanwhile" : "the ranges are not whole pages in ascending order");
 }
 
+/* What a client says of a vCPU's thread; those that it does not name have none. */
+static int thread_of(uint32_t vcpu, const struct vmi_thread *threads, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (threads[i].vcpu == vcpu)
+            return (int)threads[i].thread;
+    return VMI_NO_THREAD;
+}
+
 static void set_threads(struct vmi_session *session, const struct request *request)
 {
     const struct vmi_thread *threads = (const struct vmi_thread *)request->payload;
@@ -277,11 +290,12 @@ static void set_threads(struct vmi_session *session, const struct request *reque
         answer(session, request, -EPROTO, "that is no list of threads");
         return;
     }
-    for (size_t i = 0; i < request->size / sizeof *threads; i++) {
-        struct vmi_vcpu *vcpu = vmi_vcpu_at(threads[i].vcpu);
-        /* One whose thread has come by knows better. */
-        if (vcpu && !atomic_load(&vcpu->seen))
-            atomic_store(&vcpu->thread, (int)threads[i].thread);
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++) {
+        struct vmi_vcpu *vcpu = vmi_vcpu_at(i);
+        int before = atomic_load(&vcpu->thread);
+        /* One whose thread comes by, perhaps now, knows better. */
+        if (!atomic_load(&vcpu->seen))
+            atomic_compare_exchange_strong(&vcpu->thread, &before, thread_of(i, threads, request->size / sizeof *threads));
     }
     answer(session, request, 0, "");
 }
@@ -391,7 +405,7 @@ static const char *problem_of(const struct vmi_tables *tables)
         return "nothing brings its vCPUs out of the guest: it is no QEMU";
     if (debugs && !(vmi_world.abilities & VMI_CAN_DEBUG))
         return "this KVM has no breakpoints for user space";
-    if ((debugs || tables->has_steps) && (vmi_world.abilities & VMI_IS_DEBUGGED))
+    if ((debugs || tables->has_steps) && vmi_world.is_debugged)
         return "a debugger's breakpoints are in the guest";
     if (tables->in_memory > 0 && vmi_world.map.count == 0)
         return "it is not known where the guest's memory lies";

@@ -6,7 +6,6 @@
 
 #include "vmi_control.h"
 #include "vmi_hook.h"
-#include "vmi_kvm.h"
 #include "vmi_vcpu.h"
 #include "vmi_world.h"
 
@@ -77,12 +76,8 @@ static bool is_preloaded(void)
 
 __attribute__((constructor)) static void loaded(void)
 {
-    /* A library that is there before its process has begun is in many processes that are no QEMU: it does nothing until a machine is made. */
-    if (is_preloaded()) {
-        vmi_world.abilities |= VMI_IS_PRELOADED;
-        return;
-    }
-    if (vmi_kvm_discover() && !vmi_hook_install())
-        vmi_world.abilities = 0;   /* nothing of it would ever come by here */
-    vmi_control_start();
+    /* A library that is there before its process has begun is in many processes that are no QEMU: it does nothing until a machine is made
+       (vmi_preload.c). */
+    if (!is_preloaded())
+        vmi_control_start();
 }

@@ -1,6 +1,7 @@
 #include "vmi_slots.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "vmi_system.h"
 
@@ -31,6 +32,12 @@ void vmi_slots_set(struct vmi_map *map, const struct kvm_userspace_memory_region
     *slot = (struct slot){ .range = next, .flags = next.bytes != 0 ? region->flags : 0 };
     if (next.bytes != 0)
         vmi_map_change(map, next);
+}
+
+void vmi_slots_forget(void)
+{
+    memset(slots, 0, count * sizeof slots[0]);
+    count = 0;
 }
 
 /* The slot around an address, of those that are known, or NULL. */

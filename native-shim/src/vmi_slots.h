@@ -12,6 +12,9 @@
 /* QEMU has set a slot: the map follows. A slot that was never seen and is taken away leaves the map stale. */
 void vmi_slots_set(struct vmi_map *map, const struct kvm_userspace_memory_region *region);
 
+/* None is known any more. */
+void vmi_slots_forget(void);
+
 /* The slot around a page of RAM that is neither read-only nor logged. One that was set before the shim came is found by asking KVM for what it refuses,
  * which changes nothing. The world is stopped. False where it cannot be told. */
 bool vmi_slots_find(int vm, const struct vmi_map *map, uint64_t physical, struct kvm_userspace_memory_region *region);

@@ -245,8 +245,6 @@ int vmi_traps_become(const struct vmi_tables *tables, char *problem, size_t prob
     int error = exchange(before, tables, problem, problem_size);
     if (!error) {
         vmi_world.epoch++;
-        for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
-            atomic_store(&vmi_vcpu_at(i)->is_idle, 0);
         return 0;
     }
     char ignored[128];

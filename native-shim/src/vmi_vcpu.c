@@ -12,14 +12,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "vmi_idle.h"
+#include "vmi_system.h"
 
-enum { PAGE = 4096, WAIT_MS = 20, LOOK_US = 20, KICK_NS = 2000000 };
+enum { MAX_FD = 65536, PAGE = 4096, WAIT_MS = 20, LOOK_US = 20, KICK_NS = 2000000 };
 
 _Static_assert(sizeof(struct kvm_run) <= PAGE, "the run page is one page");
 
-_Alignas(PAGE) struct vmi_gate vmi_gate;
-
+static _Atomic uint32_t hold;              /* the world is stopped; a futex */
+static _Atomic(struct vmi_vcpu *) by_fd[MAX_FD];
 static _Atomic(struct vmi_vcpu *) by_index[VMI_MAX_VCPUS];
 static _Atomic uint32_t count;
 static _Atomic uint32_t dismissed;
@@ -33,6 +33,11 @@ uint32_t vmi_vcpu_count(void)
 struct vmi_vcpu *vmi_vcpu_at(uint32_t index)
 {
     return index < vmi_vcpu_count() ? atomic_load_explicit(&by_index[index], memory_order_acquire) : NULL;
+}
+
+struct vmi_vcpu *vmi_vcpu_of(int fd)
+{
+    return fd >= 0 && fd < MAX_FD ? atomic_load_explicit(&by_fd[fd], memory_order_acquire) : NULL;
 }
 
 /* QEMU counts vCPUs in the order of their APIC ids (hw/i386/x86.c, possible_cpu_arch_ids). */
@@ -52,10 +57,10 @@ static void number_them(void)
 
 struct vmi_vcpu *vmi_vcpu_add(int fd, uint32_t kvm_id)
 {
-    if (fd < 0 || fd >= VMI_MAX_FD)
+    if (fd < 0 || fd >= MAX_FD)
         return NULL;
     pthread_mutex_lock(&stopping);
-    struct vmi_vcpu *vcpu = vmi_gate.by_fd[fd];
+    struct vmi_vcpu *vcpu = by_fd[fd];
     uint32_t known = count;
     if (!vcpu && known < VMI_MAX_VCPUS && (vcpu = calloc(1, sizeof *vcpu))) {
         void *run = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -67,11 +72,17 @@ struct vmi_vcpu *vmi_vcpu_add(int fd, uint32_t kvm_id)
             by_index[known] = vcpu;
             atomic_store_explicit(&count, known + 1, memory_order_release);
             number_them();
-            atomic_store_explicit(&vmi_gate.by_fd[fd], vcpu, memory_order_release);
+            atomic_store_explicit(&by_fd[fd], vcpu, memory_order_release);
         }
     }
     pthread_mutex_unlock(&stopping);
     return vcpu;
+}
+
+void vmi_vcpus_unsee(void)
+{
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
+        atomic_store(&vmi_vcpu_at(i)->seen, 0);
 }
 
 void vmi_vcpus_forget(void)
@@ -79,7 +90,7 @@ void vmi_vcpus_forget(void)
     pthread_mutex_lock(&stopping);
     for (uint32_t i = 0; i < count; i++) {
         struct vmi_vcpu *vcpu = by_index[i];
-        vmi_gate.by_fd[vcpu->fd] = NULL;
+        by_fd[vcpu->fd] = NULL;
         munmap(vcpu->run, PAGE);
         free(vcpu->batch.bytes);
         free(vcpu->memory);
@@ -97,14 +108,14 @@ void vmi_vcpu_leave(struct vmi_vcpu *vcpu)
 bool vmi_vcpu_enter(struct vmi_vcpu *vcpu, bool give_way)
 {
     for (;;) {
-        /* Sequentially consistent, as are the other side's store to `vmi_gate.hold` and its loads of `inside`: one of the two sees the other. */
+        /* Sequentially consistent, as are the other side's store to `hold` and its loads of `inside`: one of the two sees the other. */
         atomic_store(&vcpu->inside, 1);
-        if (atomic_load(&vmi_gate.hold) == 0)
+        if (atomic_load(&hold) == 0)
             return true;
         atomic_store(&vcpu->inside, 0);
         if (give_way && (atomic_load(&dismissed) || vcpu->run->immediate_exit))
             return false;
-        if (vmi_system_wait(&vmi_gate.hold, 1, WAIT_MS) == -EINTR && give_way)
+        if (vmi_system_wait(&hold, 1, WAIT_MS) == -EINTR && give_way)
             return false;
     }
 }
@@ -149,6 +160,8 @@ static bool read_call(int thread, long *number, unsigned long *first, unsigned l
 /* Whether the thread of a vCPU that has not come through the hook sits in a system call other than KVM_RUN. */
 static bool is_elsewhere(const struct vmi_vcpu *vcpu)
 {
+    if (atomic_load(&vcpu->thread) == VMI_NO_THREAD)
+        return true;
     long number;
     unsigned long first, second;
     return read_call(atomic_load(&vcpu->thread), &number, &first, &second) && (number != SYS_ioctl || (uint32_t)second != (uint32_t)KVM_RUN);
@@ -184,7 +197,7 @@ void vmi_world_lock(void)
 
 bool vmi_world_bring_out(int ms)
 {
-    atomic_store(&vmi_gate.hold, 1);
+    atomic_store(&hold, 1);
     uint64_t until = vmi_system_monotonic_ns() + (uint64_t)ms * 1000000u;
     /* All are kicked before any is waited for. */
     for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
@@ -207,8 +220,8 @@ bool vmi_world_stop(int ms)
 
 void vmi_world_go(void)
 {
-    if (atomic_exchange(&vmi_gate.hold, 0) != 0)
-        vmi_system_wake(&vmi_gate.hold);
+    if (atomic_exchange(&hold, 0) != 0)
+        vmi_system_wake(&hold);
     pthread_mutex_unlock(&stopping);
 }
 
@@ -216,7 +229,7 @@ bool vmi_world_dismiss(int ms)
 {
     uint64_t until = vmi_system_monotonic_ns() + (uint64_t)ms * 1000000u;
     atomic_store(&dismissed, 1);
-    vmi_system_wake(&vmi_gate.hold);
+    vmi_system_wake(&hold);
     for (uint32_t i = 0; i < vmi_vcpu_count(); i++) {
         for (struct vmi_vcpu *vcpu = vmi_vcpu_at(i); atomic_load(&vcpu->in_hook);) {
             if (vmi_system_monotonic_ns() > until)

@@ -23,6 +23,9 @@ enum vmi_vcpu_notice {
     VMI_TELL_PAGES = 16,
 };
 
+/* A vCPU that was unplugged: QEMU keeps its descriptor, and nobody runs it. */
+enum { VMI_NO_THREAD = -1 };
+
 struct vmi_selection { uint32_t probe, body; };
 
 enum { VMI_GUARDS = 2 };
@@ -45,12 +48,11 @@ struct vmi_vcpu {
     int fd;
     _Atomic uint32_t in_hook;        /* its thread is in the shim's code, or behind it in the guest */
     _Atomic uint32_t inside;
-    _Atomic uint32_t is_idle;        /* nothing is at work, and KVM knows it: cleared by whoever changes that, in the stopped world */
     uint32_t kvm_id;                 /* KVM's number, an APIC id */
     uint32_t index;                  /* QEMU's number */
     struct kvm_run *run;             /* the first page of it, mapped here once more */
-    _Atomic int thread;              /* 0: not known yet */
-    _Atomic uint32_t seen;           /* it has come through the hook */
+    _Atomic int thread;              /* 0: not known yet; or VMI_NO_THREAD */
+    _Atomic uint32_t seen;           /* it has come through the hook since that is in */
     _Atomic uint32_t told;           /* enum vmi_vcpu_notice: what the control thread is to pass on */
     _Atomic uint32_t waits;          /* held, outside, for the client */
     _Atomic uint32_t call_number;    /* of what it waits for */
@@ -91,6 +93,12 @@ struct vmi_vcpu {
 struct vmi_vcpu *vmi_vcpu_add(int fd, uint32_t kvm_id);
 uint32_t vmi_vcpu_count(void);
 struct vmi_vcpu *vmi_vcpu_at(uint32_t index);
+
+/* The one with that descriptor, or NULL. */
+struct vmi_vcpu *vmi_vcpu_of(int fd);
+
+/* The hook was just put in: none has come through it yet. */
+void vmi_vcpus_unsee(void);
 
 /* Whether vCPUs can be brought out of the guest: without a handler, the signal for that would end the process, which is no QEMU then. */
 bool vmi_vcpus_can_be_kicked(void);

@@ -19,6 +19,7 @@ enum { VMI_STOP_MS = 1000 };
 struct vmi_world {
     _Atomic int vm;                    /* KVM's descriptor of the machine; -1: there is none */
     uint32_t abilities;                /* enum vmi_ability */
+    bool is_debugged;                  /* QEMU has breakpoints of its own in the guest: those of a gdb client that came after ours */
     struct vmi_map map;
     const struct vmi_tables *tables;   /* NULL: no client has anything at work */
     struct vmi_ring_writer *ring;      /* with tables: theirs */

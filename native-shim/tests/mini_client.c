@@ -127,6 +127,20 @@ static bool receive_welcome(struct mini_client *client)
     return true;
 }
 
+/* What a client knows of the machine from QEMU's monitor. */
+static void describe_machine(struct mini_client *client)
+{
+    const struct vmi_range ranges[] = {
+        { 0, MINI_RAM_BYTES, (uint64_t)(uintptr_t)mini.ram }, { MINI_RAM_BYTES, MINI_MORE_BYTES, (uint64_t)(uintptr_t)mini.ram + MINI_RAM_BYTES },
+    };
+    struct vmi_thread threads[MINI_MOST_VCPUS];
+    for (uint32_t i = 0; i < mini.count; i++)
+        threads[i] = (struct vmi_thread){ i, (uint32_t)mini.vcpus[i].thread_id };
+    if (mini_client_ask(client, VMI_MEMORY, NULL, 0) != 0 || mini_client_ask(client, VMI_MEMORY, ranges, sizeof ranges) != 0
+        || mini_client_ask(client, VMI_THREADS, threads, mini.count * sizeof threads[0]) != 0)
+        mini_die("what the machine is");
+}
+
 void mini_client_open(struct mini_client *client, uint32_t policy, uint32_t ring_bytes)
 {
     struct vmi_hello hello = { VMI_SHIM_MAGIC, VMI_SHIM_ABI, policy, ring_bytes, 60000, 60000, 0 };
@@ -143,6 +157,7 @@ void mini_client_open(struct mini_client *client, uint32_t policy, uint32_t ring
     if (client->shared == MAP_FAILED)
         mini_die("the ring");
     vmi_reader_open(&client->reader, client->shared);
+    describe_machine(client);
 }
 
 const struct vmi_counters *mini_client_counters(const struct mini_client *client, uint32_t probe)

@@ -740,11 +740,6 @@ static void programs_run_on_request(void)
     load_speaking();
     struct mini_work work = { 0 };
     add_site(&work, site_at(mini_one, VMI_TRAP_EXECUTE, VMI_RESUME_SKIP, 4), 0);
-    /* Nothing is known of these threads yet. */
-    for (uint32_t i = 0; i < 2; i++) {
-        struct vmi_thread thread = { i, (uint32_t)getpid() };
-        expect_ask(mini_client_ask(&client, VMI_THREADS, &thread, sizeof thread), "threads");
-    }
     mini_start(mini_idle, 0);
     expect(comes(rounds_go_on), "the guest does not run");
     expect_ask(mini_client_apply(&client, &work), "apply");

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "mini_machine.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -9,12 +10,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 struct mini_machine mini;
 static __thread struct mini_vcpu *mine;
+static int (*libc_ioctl)(int fd, unsigned long request, ...);
 
 void mini_die(const char *what)
 {
@@ -71,11 +72,16 @@ static void fill_memory(void)
     memcpy(mini.ram + MINI_CODE_AT, mini_code, (size_t)(mini_code_end - mini_code));
 }
 
+static void set_slot(uint32_t slot, uint32_t flags, uint64_t at, uint64_t bytes)
+{
+    struct kvm_userspace_memory_region region = { slot, flags, at, bytes, (uint64_t)(uintptr_t)mini.ram + at };
+    if (ioctl(mini.vm, KVM_SET_USER_MEMORY_REGION, &region) != 0)
+        mini_die("a memory slot");
+}
+
 void mini_set_memory(uint32_t flags)
 {
-    struct kvm_userspace_memory_region region = { 0, flags, 0, MINI_RAM_BYTES, (uint64_t)(uintptr_t)mini.ram };
-    if (ioctl(mini.vm, KVM_SET_USER_MEMORY_REGION, &region) != 0)
-        mini_die("the memory slot");
+    set_slot(0, flags, 0, MINI_RAM_BYTES);
 }
 
 bool mini_is_dirty(uint64_t physical)
@@ -155,7 +161,7 @@ static void after_kick(struct mini_vcpu *vcpu)
 static void run_until_halted(void)
 {
     for (;;) {
-        int result = mini.is_without_shim ? (int)syscall(SYS_ioctl, mine->fd, KVM_RUN, 0) : ioctl(mine->fd, KVM_RUN, 0);
+        int result = mini.is_without_shim ? libc_ioctl(mine->fd, KVM_RUN, 0) : ioctl(mine->fd, KVM_RUN, 0);
         if (result != 0 && errno == EINTR)
             after_kick(mine);
         else if (result != 0)
@@ -185,6 +191,8 @@ static double now_ns(void)
 static void *run_vcpu(void *argument)
 {
     mine = argument;
+    mine->thread_id = gettid();
+    sem_post(&mine->has_ended);
     for (;;) {
         if (sem_wait(&mine->may_run) != 0)
             continue;                    /* a kick */
@@ -208,19 +216,23 @@ static void make_vcpu(struct mini_vcpu *vcpu, uint32_t index, int run_bytes)
     sem_init(&vcpu->has_ended, 0, 0);
     if (pthread_create(&vcpu->thread, NULL, run_vcpu, vcpu) != 0)
         mini_die("a thread");
+    while (sem_wait(&vcpu->has_ended) != 0)
+        continue;
 }
 
 void mini_make(uint32_t vcpus)
 {
     struct sigaction action = { .sa_handler = on_kick };
     sigaction(SIGUSR1, &action, NULL);
+    libc_ioctl = (int (*)(int, unsigned long, ...))dlsym(RTLD_DEFAULT, "ioctl");
     int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     mini.vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
     if (mini.vm < 0)
         mini_die("/dev/kvm");
-    mini.ram = mmap(NULL, MINI_RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mini.ram = mmap(NULL, MINI_RAM_BYTES + MINI_MORE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     fill_memory();
     mini_set_memory(0);
+    set_slot(1, 0, MINI_RAM_BYTES, MINI_MORE_BYTES);
     mini.count = vcpus;
     for (uint32_t i = 0; i < vcpus; i++)
         make_vcpu(&mini.vcpus[i], i, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));

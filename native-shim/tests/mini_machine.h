@@ -12,12 +12,14 @@
 
 #include "mini_code.h"
 
-enum { MINI_MOST_VCPUS = 4, MINI_RAM_BYTES = 8 << 20 };
+/* RAM begins at 0, and has a slot; that of what lies behind it is there as a machine has more than one. */
+enum { MINI_MOST_VCPUS = 4, MINI_RAM_BYTES = 8 << 20, MINI_MORE_BYTES = 0x1000 };
 
 struct mini_vcpu {
     int fd;
     struct kvm_run *run;
     pthread_t thread;                    /* one for its life, as QEMU has it */
+    int thread_id;
     sem_t may_run, has_ended;
     uint32_t index;
     _Atomic bool is_done;                /* it has come to its HLT */
@@ -33,7 +35,7 @@ struct mini_machine {
     int vm;
     uint8_t *ram;
     uint32_t count;
-    _Atomic bool is_without_shim;        /* the vCPUs' next runs call the kernel itself */
+    _Atomic bool is_without_shim;        /* the vCPUs' next runs call libc itself */
     struct mini_vcpu vcpus[MINI_MOST_VCPUS];
 };
 
@@ -59,7 +61,7 @@ void mini_kick(struct mini_vcpu *vcpu);
 /* The time is up: tells where the vCPUs stand, and ends the program. */
 void mini_give_up(void);
 
-/* Sets the memory slot anew, with these flags; with KVM_MEM_LOG_DIRTY_PAGES, whether a page was written to since that was last asked. */
+/* Sets RAM's slot anew, with these flags; with KVM_MEM_LOG_DIRTY_PAGES, whether a page was written to since that was last asked. */
 void mini_set_memory(uint32_t flags);
 bool mini_is_dirty(uint64_t physical);
 

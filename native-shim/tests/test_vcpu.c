@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #include "vmi_check.h"
-#include "vmi_idle.h"
+#include "vmi_system.h"
+#include "vmi_vcpu.h"
 
 enum { VCPUS = 4, STOPPERS = 2, STOPS = 300, MANY = 6 };
 
@@ -121,57 +122,6 @@ static void nobody_is_inside_a_stopped_world(void)
     expect(looks > 0, "no vCPU has run");
 }
 
-static _Atomic uint64_t turns;             /* odd: something is at work. Changed in the stopped world */
-static _Atomic uint64_t idle_runs, wrong_results, missed;
-
-static void *live_idly(void *argument)
-{
-    be_seen(argument);
-    while (!atomic_load(&is_over)) {
-        uint64_t before = atomic_load(&turns);
-        int result = 0;
-        if (vmi_idle_run(mine, 0, &result)) {
-            idle_runs++;
-            wrong_results += result != -ENOTTY;   /* a memory file cannot run */
-            missed += before % 2 == 1 && atomic_load(&turns) == before;
-        } else if (vmi_vcpu_enter(mine, false)) {
-            atomic_store_explicit(&mine->is_idle, atomic_load(&turns) % 2 == 0, memory_order_relaxed);
-            vmi_vcpu_leave(mine);
-        }
-    }
-    return NULL;
-}
-
-static void what_comes_to_work_is_not_missed_by_an_idle_vcpu(void)
-{
-    pthread_t threads[VCPUS];
-    int failures = 0;
-    is_over = 0;
-    for (int i = 0; i < VCPUS; i++)
-        pthread_create(&threads[i], NULL, live_idly, vcpus[i]);
-    for (int i = 0; i < STOPS; i++) {
-        uint64_t before = idle_runs;
-        while (atomic_load(&turns) % 2 == 0 && idle_runs == before)
-            sched_yield();
-        if (!vmi_world_stop(60000)) {
-            failures++;
-            continue;
-        }
-        turns++;
-        for (int j = 0; j < VCPUS; j++)
-            vcpus[j]->is_idle = 0;
-        vmi_world_go();
-    }
-    atomic_store(&is_over, 1);
-    for (int i = 0; i < VCPUS; i++)
-        pthread_join(threads[i], NULL);
-    expect_equal(0, (uint64_t)failures, "the world is not stopped within a minute");
-    expect_equal(0, wrong_results, "an idle run has another result than KVM_RUN");
-    expect_equal(0, missed, "a vCPU ran idly with something at work");
-    for (int i = 0; i < VCPUS; i++)
-        vcpus[i]->is_idle = 0;
-}
-
 static sem_t is_inside, may_leave;
 
 static void *stay(void *argument)
@@ -276,6 +226,17 @@ static void one_that_was_never_seen_is_looked_at(void)
     atomic_store(&spins, 0);
     pthread_join(thread, NULL);
     atomic_store(&vcpu->seen, 1);
+    expect(vmi_world_stop(60000), "one that was seen and has left is not out");
+    vmi_world_go();
+    vmi_vcpus_unsee();
+    expect(!vmi_world_stop(20), "one that was seen before the hook was put in anew is out");
+    for (int i = 0; i < VCPUS; i++)
+        atomic_store(&vcpus[i]->seen, 1);
+    expect(!vmi_world_stop(20), "one whose thread has gone is out");
+    atomic_store(&vcpu->thread, VMI_NO_THREAD);
+    expect(vmi_world_stop(60000), "one that no thread runs is not out");
+    vmi_world_go();
+    atomic_store(&vcpu->seen, 1);
 }
 
 static void who_is_dismissed_goes_back(void)
@@ -306,7 +267,6 @@ int main(void)
     expect(vmi_vcpus_can_be_kicked(), "vCPUs cannot be kicked though there is a handler");
     they_are_numbered_by_apic_id();
     nobody_is_inside_a_stopped_world();
-    what_comes_to_work_is_not_missed_by_an_idle_vcpu();
     one_that_does_not_come_out_is_left_in_peace();
     one_that_waits_gives_way();
     one_that_was_never_seen_is_looked_at();

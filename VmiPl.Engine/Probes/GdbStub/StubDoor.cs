@@ -11,8 +11,6 @@ namespace VmiPl.Probes.GdbStub;
 /// monitor's words were seen with QEMU 7.2 and 10.0.</summary>
 internal sealed partial class StubDoor : IDisposable
 {
-    private const string ChardevName = "gdb:", FileName = "filename=", Unconnected = "disconnected:";
-
     private readonly IMachineMonitor _monitor;
     private readonly SessionFolder _folder;
     private readonly Guardian _guardian;
@@ -39,10 +37,11 @@ internal sealed partial class StubDoor : IDisposable
     public static StubDoor Open(VmiMachine machine, bool leavePaused, bool between = false)
     {
         IMachineMonitor monitor = machine.GetMonitor();
-        string? other = FindChardev(monitor);
+        string? other = GdbServerState.Find(monitor);
         bool isOurs = other is not null && OurSocket().IsMatch(other);
         // One of ours that nobody is connected to is what a guardian has left that was killed, or could not reach the monitor.
-        bool isFree = other?.StartsWith(FileName + Unconnected, StringComparison.Ordinal) == true && (isOurs || between) && CloseStub(monitor) is null;
+        string? waiting = other is null ? null : GdbServerState.DeviceOf(other);
+        bool isFree = waiting is not null && (isOurs || between) && CloseStub(monitor) is null;
         if (other is not null && !isFree)
             throw new VmiException(
                 VmiErrorCode.StubBusy,
@@ -54,7 +53,7 @@ internal sealed partial class StubDoor : IDisposable
         {
             guardian = Guardian.Start(folder.SocketPath, (monitor as MonitorBase)?.ForAnotherProgram() ?? []);
             string answer = monitor.HumanCommand($"gdbserver {folder.DeviceOption}").Trim();
-            if (FindChardev(monitor) is not { } opened || !opened.Contains(folder.SocketPath, StringComparison.Ordinal))
+            if (GdbServerState.Find(monitor) is not { } opened || !opened.Contains(folder.SocketPath, StringComparison.Ordinal))
                 throw new VmiException(VmiErrorCode.MonitorProtocol, $"QEMU does not open its gdbstub: {(answer.Length > 0 ? answer : "it does not say why")}", machine.Name);
             // Before the machine is stopped: this process may die at any moment.
             if (leavePaused)
@@ -63,7 +62,7 @@ internal sealed partial class StubDoor : IDisposable
                 guardian.ExpectOwnStop();
             return new StubDoor(monitor, folder, guardian, guardian.Connect(machine.Limits.MonitorTimeout))
             {
-                _replaced = isOurs ? null : other?[(FileName + Unconnected).Length..],
+                _replaced = isOurs ? null : waiting,
             };
         }
         catch
@@ -138,7 +137,7 @@ internal sealed partial class StubDoor : IDisposable
         try
         {
             // Another client's stub stops the machine for events of its own.
-            if (_monitor.HumanCommand("info status").Contains("(debug)", StringComparison.Ordinal) && FindChardev(_monitor) is null)
+            if (_monitor.HumanCommand("info status").Contains("(debug)", StringComparison.Ordinal) && GdbServerState.Find(_monitor) is null)
                 _monitor.Resume();
             return null;
         }
@@ -162,11 +161,6 @@ internal sealed partial class StubDoor : IDisposable
             return e.Code == VmiErrorCode.MachineLost ? null : $"QEMU's gdbstub is not as it was, as the monitor cannot be reached ('gdbserver {device}'): {e.Message}";
         }
     }
-
-    /// <summary>What the stub listens on, as <c>info chardev</c> tells it: <c>gdb: filename=disconnected:unix:/run/x,server=on</c>; null where it is
-    /// not open.</summary>
-    private static string? FindChardev(IMachineMonitor monitor) => monitor.HumanCommand("info chardev").Split('\n')
-        .FirstOrDefault(line => line.StartsWith(ChardevName, StringComparison.Ordinal))?[ChardevName.Length..].Trim();
 
     /// <summary>A path that <see cref="SessionFolder"/> gives.</summary>
     [GeneratedRegex("/vmipl(-[0-9]+)?/[0-9a-f]{12}/gdb(,|$)")]

@@ -92,11 +92,9 @@ internal sealed class ShimLink : IDisposable
         {
             if (welcome.Magic != AbiNumbers.ShimMagic || welcome.Abi != AbiNumbers.ShimAbi)
                 throw new VmiException(VmiErrorCode.ShimUnavailable, $"The shim in '{machine.Name}' is of another version ({welcome.Abi}) than this module ({AbiNumbers.ShimAbi}).", machine.Name);
-            Demand(AbiAbility.CanRun, "the process has no virtual machine of KVM");
-            Demand(AbiAbility.CanSync, "this host's KVM does not hand registers out (KVM_CAP_SYNC_REGS)");
-            Demand(AbiAbility.CanDebug, "this host's KVM has no breakpoints (KVM_CAP_SET_GUEST_DEBUG)");
-            if (welcome.Abilities.HasFlag(AbiAbility.IsDebugged))
-                throw new VmiException(VmiErrorCode.ShimUnavailable, $"A gdb client has breakpoints in '{machine.Name}': the CPU's debug registers are its.", machine.Name);
+            Demand(AbiAbility.Run, "the process has no virtual machine of KVM");
+            Demand(AbiAbility.Sync, "this host's KVM does not hand registers out (KVM_CAP_SYNC_REGS)");
+            Demand(AbiAbility.Debug, "this host's KVM has no breakpoints (KVM_CAP_SET_GUEST_DEBUG)");
             if (files.Length != 2)
                 throw ShimProtocol.Broken("no ring came with its welcome");
             // The ring owns the second.

@@ -70,6 +70,7 @@ internal sealed class ShimSession : IDisposable
                 throw new VmiException(VmiErrorCode.NotSupported, $"Machine '{Machine.Name}' neither runs nor is paused: its state is {state}.", Machine.Name);
             if (state == MachineState.Paused)
                 _standstill.Expect();
+            DemandNobodyElse();
             SendMemory();
             Shim.Ask(AbiRequest.Threads, ShimProtocol.Bytes<AbiThread>(
                 [.. VcpuThreads.Read(Machine).Take(AbiNumbers.MaxVcpus).Select(thread => new AbiThread { Vcpu = (uint)thread.Vcpu, Thread = (uint)thread.Thread })]));
@@ -236,7 +237,7 @@ internal sealed class ShimSession : IDisposable
         byte port = PortClaims.FirstFree(Machine.GetMonitor().HumanCommand("info mtree -f"), Ports)
             ?? throw new VmiException(VmiErrorCode.ShimUnavailable, $"The devices of '{Machine.Name}' claim all ports that traps could go to.", Machine.Name);
         bool hasLandingPads = RegisterReader.Read(Machine).Any(registers => (registers.Cr4 & ControlFlowEnforcement) != 0);
-        return new SiteConditions(port, _link.Welcome.Abilities.HasFlag(AbiAbility.CanBlockIrq), hasLandingPads);
+        return new SiteConditions(port, _link.Welcome.Abilities.HasFlag(AbiAbility.BlockIrq), hasLandingPads);
     }
 
     /// <summary>Tells where the guest's memory lies. QEMU may change it while it is looked at: then it is looked at again.</summary>
@@ -273,7 +274,6 @@ internal sealed class ShimSession : IDisposable
         _modulesChanged = false;
         try
         {
-            DemandNoMigration(plan);
             Shim.Ask(AbiRequest.Apply, ShimRequests.Apply(_inOrder, plan, bodies ?? ImmutableDictionary<int, int>.Empty));
         }
         catch
@@ -299,13 +299,14 @@ internal sealed class ShimSession : IDisposable
     private IEnumerable<TrapUse> WithoutAliases(IEnumerable<TrapUse> uses) => uses.DistinctBy(use =>
         use.Trap is WatchTrap watch && ShimSites.IsPage(watch) ? (object)(use.Probe, _code.Physical(watch.Place.Address, (int)watch.Length)) : use);
 
-    /// <summary>Slots of memory that were set before the shim came are cut as it finds them, and it can't see whether a migration follows them.</summary>
-    private void DemandNoMigration(SitePlan plan)
+    /// <summary>The shim sees what QEMU does from now on, and does not know what it was about before: it has to be at rest.</summary>
+    private void DemandNobodyElse()
     {
-        if (!plan.Places.Any(place => place.Site.Trap == AbiTrap.Page) || _link.Welcome.Abilities.HasFlag(AbiAbility.KnowsMemory))
-            return;
-        if (MigrationState.IsUnderWay(Machine.GetMonitor().HumanCommand("info migrate")))
-            throw new VmiException(VmiErrorCode.TrapRefused, $"Descriptor tables cannot be watched while '{Machine.Name}' is being migrated.", Machine.Name);
+        IMachineMonitor monitor = Machine.GetMonitor();
+        if (GdbServerState.Find(monitor) is { } stub && GdbServerState.DeviceOf(stub) is null)
+            throw new VmiException(VmiErrorCode.StubBusy, $"A gdb client is connected to '{Machine.Name}' ({stub}): the CPU's debug registers are its. End it first.", Machine.Name);
+        if (MigrationState.IsUnderWay(monitor.HumanCommand("info migrate")))
+            throw new VmiException(VmiErrorCode.TrapRefused, $"Machine '{Machine.Name}' is being migrated or saved: start the probes when that is over.", Machine.Name);
     }
 
     private void OnPause(in AbiPause pause)

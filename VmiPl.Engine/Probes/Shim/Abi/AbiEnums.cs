@@ -11,7 +11,7 @@ internal enum AbiPolicy : uint { Drop = 0, Block = 1 }
 
 /// <summary>What a shim can do where it is: <c>enum vmi_ability</c>.</summary>
 [Flags]
-internal enum AbiAbility : uint { CanRun = 1, CanSync = 2, CanDebug = 4, CanBlockIrq = 8, KnowsMemory = 16, IsPreloaded = 32, IsDebugged = 64 }
+internal enum AbiAbility : uint { Run = 1, Sync = 2, Debug = 4, BlockIrq = 8 }
 
 /// <summary><c>enum vmi_probe_flag</c>.</summary>
 [Flags]

@@ -37,6 +37,12 @@ internal sealed class FakeMachineMonitor : IMachineMonitor
         EFER=0000000000000d01
         """;
 
+    /// <summary>What <c>info chardev</c> and <c>info migrate</c> show.</summary>
+    public string Devices { get; set; } = "compat_monitor0: filename=pty\ngdb: filename=disconnected:tcp:127.0.0.1:1234,server=on\n";
+
+    /// <inheritdoc cref="Devices"/>
+    public string Migration { get; set; } = "";
+
     public MachineState QueryState() => _state;
 
     public void Suspend()
@@ -51,6 +57,8 @@ internal sealed class FakeMachineMonitor : IMachineMonitor
     {
         "info cpus" => "* CPU #0: thread_id=4711\n  CPU #1: thread_id=4712\n",
         "info memdev" => "memory backend: ram\n  size:  2097152\n",
+        "info chardev" => Devices,
+        "info migrate" => Migration,
         "info mtree -f" => Tree,
         "info registers -a" => Registers,
         _ when command.StartsWith("gpa2hva", StringComparison.Ordinal) => "Host virtual address for 0x0 (ram) is 0x7f0000000000\n",

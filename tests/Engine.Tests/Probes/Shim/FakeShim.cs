@@ -33,7 +33,7 @@ internal sealed class FakeShim : IDisposable
 
     public TestRing Ring { get; }
 
-    public AbiAbility Abilities { get; set; } = AbiAbility.CanRun | AbiAbility.CanSync | AbiAbility.CanDebug | AbiAbility.CanBlockIrq;
+    public AbiAbility Abilities { get; set; } = AbiAbility.Run | AbiAbility.Sync | AbiAbility.Debug | AbiAbility.BlockIrq;
 
     /// <summary>Has a request refused with that text, where it gives one.</summary>
     public Func<ShimMessage, string?> Refuses { get; set; } = _ => null;

@@ -302,7 +302,6 @@ public sealed class ShimDriverTests : IDisposable
         { "busy", "another client" },
         { "no KVM", "no virtual machine" },
         { "no registers", "SYNC_REGS" },
-        { "gdb", "gdb client" },
         { "version", "version" },
         { "no files", "no ring" },
         { "closed", "closed" },
@@ -315,9 +314,8 @@ public sealed class ShimDriverTests : IDisposable
         switch (what)
         {
             case "busy": _shim.Refuses = _ => "another client is served"; break;
-            case "no KVM": _shim.Abilities &= ~AbiAbility.CanRun; break;
-            case "no registers": _shim.Abilities &= ~AbiAbility.CanSync; break;
-            case "gdb": _shim.Abilities |= AbiAbility.IsDebugged; break;
+            case "no KVM": _shim.Abilities &= ~AbiAbility.Run; break;
+            case "no registers": _shim.Abilities &= ~AbiAbility.Sync; break;
             default:
                 _shim.Instead = (self, message) =>
                 {
@@ -332,6 +330,20 @@ public sealed class ShimDriverTests : IDisposable
         VmiException error = Assert.Throws<VmiException>(() => Start(Execute(0, _place)));
         Assert.Equal(VmiErrorCode.ShimUnavailable, error.Code);
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("gdb: filename=tcp:127.0.0.1:1234,server=on <-> 127.0.0.1:40000\n", "", "A gdb client")]
+    [InlineData("gdb: filename=disconnected:unix:/run/gdb,server=on\n", "Migration status: active\n", "is being migrated")]
+    public void What_the_shim_cannot_have_seen_coming_is_asked_for(string devices, string migration, string reason)
+    {
+        (_monitor.Devices, _monitor.Migration) = (devices, migration);
+        VmiException error = Assert.Throws<VmiException>(() => Start(Execute(0, _place)));
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(AbiRequest.Apply, _shim.AskedTypes);
+        (_monitor.Devices, _monitor.Migration) = ("", "Migration status: completed\n");
+        _driver!.Start([Execute(0, _place)]);
+        Assert.Equal(AbiRequest.Apply, _shim.AskedTypes[^1]);
     }
 
     [Fact]
