@@ -112,7 +112,7 @@ public sealed class ShimSessionTests
             QemuTrace.AssertClean(loan.Guest);
             await loan.Guest.CommandAsync("calls 20", Cancel);
         }
-        Assert.True(kills > 0, "no injector was met");
+        Assert.True(kills > 0 != (loan.Guest.Options.Preload is not null), $"{kills} injectors were met");
         using ProbeRun run = ProbeRun.Start(loan.Guest, SessionGuests.Busy, Shim);
         await run.NextAsync("out", Cancel);
         run.Session.Stop();
