@@ -166,10 +166,10 @@ struct vmi_site {
     uint8_t port;            /* of VMI_TRAP_PORT */
     uint8_t cave_length;     /* bytes of the copy */
     int32_t displacement;
-    int32_t shown;           /* added to RIP before programs see it: a site may stand behind an instruction that does nothing */
+    int32_t shown;           /* added to RIP before programs see it: a site may stand behind instructions that do nothing but push registers */
     uint32_t flags;          /* enum vmi_site_flag */
     uint32_t bytes;          /* of the memory of VMI_TRAP_PAGE: within one page of 4 KiB */
-    uint32_t unused;
+    uint32_t pushed;         /* bytes, likewise added to RSP */
     uint8_t original[VMI_MAX_INSTRUCTION];        /* what stands at the address: checked before anything is changed */
     uint8_t copy[VMI_MAX_INSTRUCTION];            /* the instruction as it is to run in the cave */
     uint8_t cave_original[VMI_MAX_INSTRUCTION];   /* what stands in the cave */

@@ -19,7 +19,8 @@
 #include "vmi_system.h"
 #include "vmi_traps.h"
 
-enum { TICK_MS = 20, QUIET_TICK_MS = 100, SEND_S = 2 };
+/* A look costs the guest a part of a CPU that its vCPUs could have. */
+enum { TICK_MS = 100, SEND_S = 2, NO_DESCRIPTOR_MS = 20 };
 
 /* Since when no vCPU was seen to run. */
 struct stillness { uint64_t since_ns; uint32_t looks, told; };
@@ -91,7 +92,7 @@ static void accept_client(int listener, struct vmi_session *session)
 {
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0) {
-        vmi_system_pause_us(TICK_MS * 1000);   /* no descriptor is left: it waits there, and would be told of at once */
+        vmi_system_pause_us(NO_DESCRIPTOR_MS * 1000);   /* no descriptor is left: it waits there, and would be told of at once */
         return;
     }
     /* The next client may come before the last one's end was read. */
@@ -109,15 +110,10 @@ static void accept_client(int listener, struct vmi_session *session)
         vmi_session_open(session, fd);
 }
 
-static bool has_traps_in(void)
-{
-    return vmi_world.is_placed;
-}
-
 /* Where no vCPU runs at two looks in a row the machine is paused, perhaps to be saved. The client hears of it a little later: it has nothing to hurry for. */
 static void look_for_pause(struct stillness *still, struct vmi_session *session)
 {
-    static const uint32_t told_after_ms[] = { 2 * QUIET_TICK_MS, 1000 };
+    static const uint32_t told_after_ms[] = { 2 * TICK_MS, 1000 };
     uint64_t now = vmi_system_monotonic_ns();
     if (!vmi_vcpus_are_out()) {
         *still = (struct stillness){ 0 };
@@ -125,7 +121,7 @@ static void look_for_pause(struct stillness *still, struct vmi_session *session)
     }
     if (still->looks++ == 0)
         still->since_ns = now;
-    else if (has_traps_in())
+    else if (vmi_world.is_placed)
         vmi_control_lift();
     if (still->told < 2 && now - still->since_ns >= told_after_ms[still->told] * 1000000ull)
         vmi_session_tell_still(session, still->told++);
@@ -134,7 +130,7 @@ static void look_for_pause(struct stillness *still, struct vmi_session *session)
 static int timeout(const struct vmi_session *session)
 {
     int due = vmi_session_due_ms(session);
-    return due >= 0 ? due : has_traps_in() ? TICK_MS : session->client >= 0 ? QUIET_TICK_MS : -1;
+    return due >= 0 ? due : session->client >= 0 ? TICK_MS : -1;
 }
 
 static void serve(int listener, struct vmi_session *session)

@@ -94,6 +94,8 @@ uint64_t vmi_registers_read(struct vmi_vcpu *vcpu, unsigned number)
 {
     /* The language counts RAX RBX RCX RDX RSI RDI RBP RSP. */
     static const uint8_t general[] = { 0, 3, 1, 2, 6, 7, 5, 4 };
+    if (number == 7)
+        return vcpu->regs->rsp + (vcpu->site ? vcpu->site->pushed : 0);
     if (number < 8)
         return *vmi_registers_general(vcpu->regs, general[number]);
     if (number < 16)

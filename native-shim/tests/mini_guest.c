@@ -754,6 +754,39 @@ static void programs_run_on_request(void)
     expect_restored();
 }
 
+static void see_shown(void *context, const struct vmi_record *record, const void *bytes)
+{
+    (void)record;
+    const uint64_t expected[] = { MINI_STACKS_AT + 0x4000 + 16, mini_address(mini_skip) - 3 };
+    *(uint64_t *)context += memcmp(bytes, expected, sizeof expected) == 0;
+}
+
+/* A site that stands behind pushes of its function shows the registers of the function's first instruction. */
+static void sites_show_where_they_belong(void)
+{
+    uint64_t right = 0;
+    struct mini_program program = { 0 };
+    struct mini_work work = { 0 };
+    struct vmi_site site = site_at(mini_skip, VMI_TRAP_PORT, VMI_RESUME_SKIP, 4);
+    site.shown = -3;
+    site.pushed = 16;
+    begin(1, VMI_BLOCK, 1 << 20);
+    mini_program_register(&program, 7, -16);
+    mini_program_register(&program, 16, -8);
+    mini_program_emit(&program, 16, -16);
+    mini_program_end(&program);
+    expect_ask(mini_client_load(&client, &program), "load");
+    add_site(&work, site, 0);
+    expect_ask(mini_client_apply(&client, &work), "apply");
+    client.reader.see = see_shown;
+    client.reader.context = &right;
+    mini_start(mini_work, 50);
+    serve_until_done();
+    expect_equal(0, mini_join(), "errors");
+    expect_restored();
+    expect_equal(50, right, "a site shows other registers than those of the place it stands for");
+}
+
 /* ---- all of them ---- */
 
 static bool reset_is_told(void)
@@ -794,7 +827,7 @@ static const struct { const char *name; void (*run)(void); } scenarios[] = {
     { "leave", traps_leave_with_nothing }, { "logging", logging_outlives_sessions },
     { "hammer-breakpoint", hammer_breakpoint }, { "hammer-port", hammer_port }, { "pages-1", pages_1 }, { "pages-2", pages_2 }, { "pages-stores", pages_take_every_store }, { "pages-leave", pages_leave_with_nothing },
     { "faults", displaced_instructions_fault }, { "nmi", interrupts_come_meanwhile }, { "end-nmi", interrupts_come_after_the_end },
-    { "call-away", calls_take_sites_away }, { "call-program", calls_bring_programs }, { "request", programs_run_on_request }, { "reset", resets_are_told },
+    { "call-away", calls_take_sites_away }, { "call-program", calls_bring_programs }, { "request", programs_run_on_request }, { "shown", sites_show_where_they_belong }, { "reset", resets_are_told },
 };
 
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };

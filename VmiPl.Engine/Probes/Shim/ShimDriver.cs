@@ -5,6 +5,7 @@ using VmiPl.Compilation;
 using VmiPl.Errors;
 using VmiPl.Linux;
 using VmiPl.Machines;
+using VmiPl.Machines.Processes;
 using VmiPl.Probes.Placement;
 using VmiPl.Probes.Shim.Abi;
 using VmiPl.Streams;
@@ -25,6 +26,7 @@ internal sealed class ShimDriver : IProbeDriver
     private readonly PrivilegedWrite _kinds;
     private readonly ShimLink _link;
     private readonly int? _unload;
+    private readonly bool _isHostVirtual;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
     private ShimSession? _session;
@@ -34,9 +36,9 @@ internal sealed class ShimDriver : IProbeDriver
     private long _handled;
     private VmiException? _problem;
 
-    private ShimDriver(LinuxGuest guest, IDriverEvents events, TrapKind kind, PrivilegedWrite kinds, ShimLink link, int? unload)
+    private ShimDriver(LinuxGuest guest, IDriverEvents events, TrapKind kind, PrivilegedWrite kinds, ShimLink link, int? unload, bool isHostVirtual)
     {
-        (_guest, _events, _kind, _kinds, _link, _unload) = (guest, events, kind, kinds, link, unload);
+        (_guest, _events, _kind, _kinds, _link, _unload, _isHostVirtual) = (guest, events, kind, kinds, link, unload, isHostVirtual);
     }
 
     /// <inheritdoc/>
@@ -49,22 +51,23 @@ internal sealed class ShimDriver : IProbeDriver
     public static ShimDriver Open(LinuxGuest guest, IDriverEvents events, SessionOptions options, PrivilegedWrite kinds)
     {
         Socket socket = ShimDoor.Open(guest.Machine, out bool isInjected);
-        return Open(guest, events, options, kinds, socket, isInjected ? guest.Machine.ProcessId : null);
+        return Open(guest, events, options, kinds, socket, isInjected ? guest.Machine.ProcessId : null, HostCpu.IsVirtual);
     }
 
     /// <summary>Says hello over a socket, which it takes over. <paramref name="unload"/> is the process out of which the shim is to be taken at the end, or
     /// null.</summary>
-    internal static ShimDriver Open(LinuxGuest guest, IDriverEvents events, SessionOptions options, PrivilegedWrite kinds, Socket socket, int? unload = null)
+    internal static ShimDriver Open(
+        LinuxGuest guest, IDriverEvents events, SessionOptions options, PrivilegedWrite kinds, Socket socket, int? unload = null, bool isHostVirtual = false)
     {
         AbiPolicy policy = options.Streams.OnFull == FullPolicy.Block ? AbiPolicy.Block : AbiPolicy.Drop;
         ShimLink link = ShimLink.Open(guest.Machine, socket, policy, options.Streams.BlockTimeout);
-        return new ShimDriver(guest, events, options.TrapKind, kinds, link, unload);
+        return new ShimDriver(guest, events, options.TrapKind, kinds, link, unload, isHostVirtual);
     }
 
     /// <inheritdoc/>
     public void Start(ImmutableArray<PlacedProbe> probes)
     {
-        _session = new ShimSession(_guest, _events, _kind, _kinds, _link, probes);
+        _session = new ShimSession(_guest, _events, _kind, _kinds, _link, _isHostVirtual, probes);
         _session.Start();
         _thread = new Thread(Run) { Name = $"VmiPl probes of {Machine.Name}", IsBackground = true };
         _thread.Start();

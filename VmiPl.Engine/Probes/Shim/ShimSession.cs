@@ -36,14 +36,16 @@ internal sealed class ShimSession : IDisposable
     private readonly GuestCode _code;
     private readonly ReadJudge _judge;
     private readonly StandstillWatch _standstill;
+    private readonly bool _isHostVirtual;
     private ShimSites? _sites;
     private int _programs;
     private bool _modulesChanged;
 
     /// <summary>Makes a session over a shim that has said hello; nothing is placed before <see cref="Start"/>.</summary>
-    public ShimSession(LinuxGuest guest, IDriverEvents events, TrapKind kind, PrivilegedWrite kinds, ShimLink link, ImmutableArray<PlacedProbe> placed)
+    public ShimSession(LinuxGuest guest, IDriverEvents events, TrapKind kind, PrivilegedWrite kinds, ShimLink link, bool isHostVirtual, ImmutableArray<PlacedProbe> placed)
     {
         _guest = guest;
+        _isHostVirtual = isHostVirtual;
         _events = events;
         _kind = kind;
         _link = link;
@@ -237,7 +239,7 @@ internal sealed class ShimSession : IDisposable
         byte port = PortClaims.FirstFree(Machine.GetMonitor().HumanCommand("info mtree -f"), Ports)
             ?? throw new VmiException(VmiErrorCode.ShimUnavailable, $"The devices of '{Machine.Name}' claim all ports that traps could go to.", Machine.Name);
         bool hasLandingPads = RegisterReader.Read(Machine).Any(registers => (registers.Cr4 & ControlFlowEnforcement) != 0);
-        return new SiteConditions(port, _link.Welcome.Abilities.HasFlag(AbiAbility.BlockIrq), hasLandingPads);
+        return new SiteConditions(port, _link.Welcome.Abilities.HasFlag(AbiAbility.BlockIrq), hasLandingPads, _isHostVirtual);
     }
 
     /// <summary>Tells where the guest's memory lies. QEMU may change it while it is looked at: then it is looked at again.</summary>

@@ -115,7 +115,7 @@ internal struct AbiSite
     public byte Source, Target, Width, Port, CaveLength;
     public int Displacement, Shown;
     public AbiSiteFlag Flags;
-    public uint Bytes, Unused;
+    public uint Bytes, Pushed;
     public AbiBytes Original, Copy, CaveOriginal;
 }
 

@@ -17,6 +17,7 @@ internal sealed class ShimSites
     private readonly CaveFinder _caves;
     private readonly SiteChooser _chooser;
     private readonly TrapKind _kind;
+    private readonly bool _areRegistersDear;
     private SitePlan _placed = SitePlan.Empty;
     private uint _nextId;
     // That sites may take.
@@ -29,6 +30,7 @@ internal sealed class ShimSites
         _caves = new CaveFinder(code);
         _chooser = new SiteChooser(code, _caves, conditions);
         _kind = kind;
+        _areRegistersDear = conditions.AreRegistersDear;
     }
 
     /// <summary>What is in the guest.</summary>
@@ -127,7 +129,7 @@ internal sealed class ShimSites
         foreach ((ExecuteTrap trap, bool canBePort) in open.OrderBy(one => one.CanBePort).ThenBy(one => Known(one.Trap) is null))
         {
             int free = FreeRegisters(attempt);
-            bool takesRegister = free > (canBePort ? reserved : 0);
+            bool takesRegister = canBePort ? free > reserved && !_areRegistersDear : free > 0;
             attempt.Add(SiteKey.Of(trap), takesRegister && Known(trap) is { } known ? known : Apart(Execute(trap, takesRegister ? free : 0), trap, attempt));
         }
         if (attempt.Count > AbiNumbers.MaxSites)
@@ -164,7 +166,8 @@ internal sealed class ShimSites
         AbiSite site = _chooser.Choose(trap.Place, kind, IsAfter(trap));
         site.Id = _nextId++;
         string moved = site.Shown == 0 ? "" : $" {-site.Shown} bytes further on";
-        return new SitePlace(SiteKey.Of(trap), site, name + moved + (_kind == TrapKind.Auto ? ", as no debug register is left" : ""));
+        string why = _kind != TrapKind.Auto ? "" : _areRegistersDear ? ", as the host is a virtual machine itself" : ", as no debug register is left";
+        return new SitePlace(SiteKey.Of(trap), site, name + moved + why);
     }
 
     private SitePlace Register(ExecuteTrap trap)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Iced.Intel;
 using VmiPl.Compilation.Sites;
 using VmiPl.Errors;
 using VmiPl.Probes.Placement;
@@ -10,7 +11,10 @@ namespace VmiPl.Probes.Shim.Sites;
 /// <param name="Port">The port that traps go to.</param>
 /// <param name="CanStep">Whether KVM steps a vCPU without interrupts.</param>
 /// <param name="HasLandingPads">Whether the guest uses control-flow enforcement, so that a landing pad is more than a nop.</param>
-internal readonly record struct SiteConditions(byte Port, bool CanStep, bool HasLandingPads);
+/// <param name="AreRegistersDear">Whether the host is a virtual machine itself. KVM loads the debug registers at each entry into the guest (arch/x86/kvm/x86.c,
+/// <c>vcpu_enter_guest</c>), and the hypervisor below may exit for each of them, or, being an emulator, slow all of the guest's code, or not honour
+/// them at all.</param>
+internal readonly record struct SiteConditions(byte Port, bool CanStep, bool HasLandingPads, bool AreRegistersDear = false);
 
 /// <summary>Finds how an instruction can be trapped by changing the guest's code: where exactly, and how what stood there is executed. Bytes that the kernel
 /// changes itself are left alone. For one thread.</summary>
@@ -37,7 +41,7 @@ internal sealed class SiteChooser(GuestCode code, CaveFinder caves, SiteConditio
         {
             Address = instruction.Address, Physical = found.Physical, Trap = trap, Length = (byte)instruction.Bytes.Length, Resume = way.Resume,
             Source = way.Source, Target = way.Target, Width = way.Width, Displacement = way.Displacement,
-            Port = trap == AbiTrap.Port ? conditions.Port : (byte)0, Shown = (int)(long)(place.Address - instruction.Address), Original = AbiBytes.Of(instruction.Bytes),
+            Port = trap == AbiTrap.Port ? conditions.Port : (byte)0, Shown = (int)(long)(place.Address - instruction.Address), Pushed = found.Pushed, Original = AbiBytes.Of(instruction.Bytes),
         };
         if (way.Resume is AbiResume.Step or AbiResume.Push or AbiResume.Load)
             AddCave(place, instruction, ref site);
@@ -66,7 +70,7 @@ internal sealed class SiteChooser(GuestCode code, CaveFinder caves, SiteConditio
         (site.Copy, site.CaveOriginal) = (AbiBytes.Of(copy), AbiBytes.Of(original[..length]));
     }
 
-    private (CodeInstruction Instruction, DisplacedInstruction Way, ulong Physical)? Find(ulong address, AbiTrap trap, bool stepsAlways, out string reason)
+    private (CodeInstruction Instruction, uint Pushed, DisplacedInstruction Way, ulong Physical)? Find(ulong address, AbiTrap trap, bool stepsAlways, out string reason)
     {
         if (code.Prove(address) is not { } first)
         {
@@ -74,7 +78,7 @@ internal sealed class SiteChooser(GuestCode code, CaveFinder caves, SiteConditio
             return null;
         }
         var reasons = new List<string>();
-        foreach (CodeInstruction instruction in Candidates(first, reasons))
+        foreach ((CodeInstruction instruction, uint pushed) in Candidates(first, reasons))
         {
             if (WhyNot(instruction, trap, stepsAlways, out DisplacedInstruction way, out ulong physical) is { } why)
             {
@@ -82,47 +86,53 @@ internal sealed class SiteChooser(GuestCode code, CaveFinder caves, SiteConditio
                 continue;
             }
             reason = "";
-            return (instruction, way, physical);
+            return (instruction, pushed, way, physical);
         }
         reason = string.Join("; ", reasons);
         return null;
     }
 
-    /// <summary>The instructions that will do for an address: where a function begins, that behind its landing pad and its call of ftrace is met exactly as often,
-    /// unless something jumps there.</summary>
-    private IEnumerable<CodeInstruction> Candidates(CodeInstruction first, List<string> reasons)
+    /// <summary>The instructions that will do for an address, each with the bytes that are on the stack before it and were not at the address: where a function
+    /// begins, that behind its landing pad and its call of ftrace is met exactly as often, unless something jumps there; and so is what stands behind
+    /// pushes of one byte, for which a port trap has no room.</summary>
+    private IEnumerable<(CodeInstruction Instruction, uint Pushed)> Candidates(CodeInstruction first, List<string> reasons)
     {
         if (code.FunctionOf(first.Address) is not { } function || function.Start != first.Address)
         {
-            yield return first;
+            yield return (first, 0);
             yield break;
         }
-        ulong body = first.Address;
-        bool isTraced = false;
-        CodeInstruction? behind = null;
-        List<CodeInstruction> instructions = [.. code.Decode(function)];
-        foreach (CodeInstruction instruction in instructions)
+        CodeInstruction[] instructions = [.. code.Decode(function)];
+        int body = BodyOf(instructions, out bool isTraced);
+        uint pushed = 0;
+        for (int i = body; i < instructions.Length; i++)
         {
-            behind = instruction;
-            if (instruction.Address == first.Address && (instruction.IsEndbr || instruction.Bytes.AsSpan().SequenceEqual(Poison)))
-                body = instruction.End;
-            else if (instruction.Address == body && instruction.Bytes.AsSpan().SequenceEqual(TraceNop))
-                (body, isTraced) = (instruction.End, true);
-            else
-                break;
-        }
-        if (behind is not null && behind.Address == body && body != first.Address)
-        {
-            if (instructions.Any(instruction => !instruction.IsImmediateMsr && instruction.Decoded.NearBranchTarget == body))
+            if (i > 0 && IsJumpedTo(instructions, instructions[i].Address))
+            {
                 reasons.Add("behind its first instructions begins a loop");
-            else
-                yield return behind;
+                break;
+            }
+            yield return (instructions[i], pushed);
+            if (code.Mode != CodeMode.Bits64 || instructions[i].Bytes.Length != 1 || instructions[i].IsImmediateMsr || instructions[i].Decoded.Code != Code.Push_r64)
+                break;
+            pushed += sizeof(ulong);
         }
-        if (!isTraced || first.IsEndbr || first.Bytes.AsSpan().SequenceEqual(Poison))
-            yield return first;
-        else
+        if (body > 0 && (!isTraced || body > 1))
+            yield return (first, 0);
+        else if (isTraced)
             reasons.Add($"its instruction ({first.Text}) is ftrace's to change");
     }
+
+    /// <summary>Which instruction of a function stands behind its landing pad and its call of ftrace; 0 where it has neither.</summary>
+    private static int BodyOf(CodeInstruction[] instructions, out bool isTraced)
+    {
+        int body = instructions.Length > 0 && (instructions[0].IsEndbr || instructions[0].Bytes.AsSpan().SequenceEqual(Poison)) ? 1 : 0;
+        isTraced = body < instructions.Length && instructions[body].Bytes.AsSpan().SequenceEqual(TraceNop);
+        return isTraced ? body + 1 : body;
+    }
+
+    private static bool IsJumpedTo(CodeInstruction[] instructions, ulong address) =>
+        instructions.Any(instruction => !instruction.IsImmediateMsr && instruction.Decoded.NearBranchTarget == address);
 
     private string? WhyNot(CodeInstruction instruction, AbiTrap trap, bool stepsAlways, out DisplacedInstruction way, out ulong physical)
     {

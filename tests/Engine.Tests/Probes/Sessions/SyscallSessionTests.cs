@@ -65,6 +65,36 @@ public sealed class SyscallSessionTests
         Assert.Equal(0, run.Status(0).Lost);
     }
 
+    /// <summary>More places than a CPU has debug registers, of which some begin with instructions of one byte.</summary>
+    [Theory, MemberData(nameof(SessionGuests.Few), MemberType = typeof(SessionGuests))]
+    [Trait(LabSet.Trait, LabSet.Shim)]
+    public async Task Ten_kinds_by_name_are_seen_exactly(string kernel, int vcpus)
+    {
+        Assert.SkipWhen(TestDriver.HasOnlyDebugRegisters, "Four debug registers, all that the gdbstub has here, are too few for ten kinds of calls.");
+        int total = FullCounts.Or(400, 100_000);
+        using GuestLoan loan = await SessionGuests.BorrowAsync(kernel, vcpus);
+        GuestArchitecture architecture = loan.Guest.Options.Kernel.Architecture;
+        (string first, string second) = architecture == GuestArchitecture.Amd64 ? ("RDI", "RSI") : ("EBX", "ECX");
+        using ProbeRun run = ProbeRun.Start(
+            loan.Guest, string.Concat(SyscallWorkload.Names.Select(name => $"Syscall({name}){{ ReadRegister({first}, #{name}) ReadRegister({second}, #{name}) }}\n")));
+        await loan.Guest.CommandAsync($"calls {total}", Cancel);
+        run.Session.Stop();
+        Assert.Empty(run.Drain("default"));
+        ExpectedSyscall[][] processes =
+            [.. Enumerable.Range(0, SyscallWorkload.Processes).Select(process => SyscallWorkload.Of(total, process, architecture, SyscallVariant.Native).ToArray())];
+        foreach (string name in SyscallWorkload.Names)
+        {
+            (ulong First, ulong Second)[] seen = [.. run.Drain(name).Cast<RegisterRecord>().Select(record => record.Value).Chunk(2).Select(pair => (pair[0], pair[1]))];
+            foreach (ExpectedSyscall[] calls in processes)
+            {
+                (ulong, ulong)[] expected = [.. calls.Where(call => call.Name == name).Select(call => (call.Arguments[0], call.Arguments[1]))];
+                // An argument tells whose they are: the path's address of those that have one, else the first.
+                bool hasPath = calls.Any(call => call.Name == name && call.Path is not null);
+                Assert.Equal(expected, seen.Where(call => hasPath ? call.Second == expected[0].Item2 : call.First == expected[0].Item1));
+            }
+        }
+    }
+
     [Theory, MemberData(nameof(SessionGuests.Few), MemberType = typeof(SessionGuests))]
     [Trait(LabSet.Trait, LabSet.Shim)]
     public async Task A_dispatcher_sees_every_call(string kernel, int vcpus)

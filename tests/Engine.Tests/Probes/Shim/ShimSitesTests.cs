@@ -35,6 +35,39 @@ public sealed class ShimSitesTests
     }
 
     [Fact]
+    public void A_host_that_is_a_virtual_machine_gives_registers_only_to_what_has_no_other_way()
+    {
+        ulong easy = Function("easy", Xor), one = Function("one", 0xc3);
+        ShimSites sites = Sites(TrapKind.Auto, areRegistersDear: true);
+        SitePlan plan = Commit(sites, easy, one);
+        Assert.Equal((AbiTrap.Port, AbiTrap.Execute), (Place(plan, easy).Site.Trap, Place(plan, one).Site.Trap));
+        Assert.Equal("port trap, as the host is a virtual machine itself", sites.WayOf(Trap(easy)));
+        Assert.Equal(AbiTrap.Execute, Place(Commit(Sites(TrapKind.Hardware, areRegistersDear: true), easy), easy).Site.Trap);
+    }
+
+    [Fact]
+    public void Pushes_of_one_byte_are_passed_and_what_they_do_is_known()
+    {
+        // push rbp; push rbx; mov rbx, rdi
+        byte[] pushes = [0x55, 0x53, 0x48, 0x89, 0xfb];
+        ulong traced = Function("traced", [.. Trace, .. pushes]), plain = Function("plain", pushes);
+        // The loop begins behind the push.
+        ulong looped = Function("looped", [0x55, .. Xor, 0x75, 0xfc]), only = Function("only", 0x55);
+        ShimSites sites = Sites(TrapKind.Port);
+        SitePlan plan = Commit(sites, traced, plain);
+        foreach ((ulong place, int behind) in new[] { (traced, 7), (plain, 2) })
+        {
+            AbiSite site = Place(plan, place).Site;
+            Assert.Equal((place + (ulong)behind, -behind, 16u, AbiResume.Move), (site.Address, site.Shown, site.Pushed, site.Resume));
+        }
+        Assert.Equal("port trap 7 bytes further on", sites.WayOf(Trap(traced)));
+        Assert.Contains("begins a loop", Refusal(sites, [Use(Trap(looped))]), StringComparison.Ordinal);
+        Assert.Contains("has one byte", Refusal(sites, [Use(Trap(only))]), StringComparison.Ordinal);
+        // A breakpoint instruction has room where it belongs.
+        Assert.Equal((plain, 0u), (Place(Commit(Sites(TrapKind.Software), plain), plain).Site.Address, Place(Commit(Sites(TrapKind.Software), plain), plain).Site.Pushed));
+    }
+
+    [Fact]
     public void Registers_go_to_what_has_no_other_way()
     {
         ulong[] easy = [.. Enumerable.Range(0, 4).Select(i => Function($"f{i}", Xor))];
@@ -431,10 +464,10 @@ public sealed class ShimSitesTests
         return address;
     }
 
-    private ShimSites Sites(TrapKind kind, bool canStep = true, bool hasLandingPads = false)
+    private ShimSites Sites(TrapKind kind, bool canStep = true, bool hasLandingPads = false, bool areRegistersDear = false)
     {
         _text.Symbol("end", _text.Image + (ulong)_next);
-        return new ShimSites(new GuestCode(_text.Open()), new SiteConditions(0xe5, canStep, hasLandingPads), kind);
+        return new ShimSites(new GuestCode(_text.Open()), new SiteConditions(0xe5, canStep, hasLandingPads, areRegistersDear), kind);
     }
 
     private static SitePlan Plan(ShimSites sites, params ulong[] places)
