@@ -27,7 +27,7 @@ public sealed class LabTests(ITestOutputHelper output)
                 "-preEnumerateTheories", "-trait", $"{LabSet.Trait}={set}", "-result-ctrf", report],
             new LabOptions
             {
-                SharedFolder = shared.FullName, Timeout = TimeSpan.FromMinutes(10),
+                SharedFolder = shared.FullName, Timeout = TimeSpan.FromMinutes(15),
                 Environment = set == LabSet.Shim ? [$"{TestDriver.Variable}=shim"] : [],
             });
 
