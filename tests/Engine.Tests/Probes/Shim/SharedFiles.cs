@@ -54,7 +54,11 @@ internal static unsafe partial class SharedFiles
             message[3] = 1;
             message[4] = (nuint)control;
             message[5] = (nuint)((16 + 4 * files.Length + 7) & ~7);
-            Assert.Equal(bytes.Length, (int)sendmsg((int)socket.Handle, message, 0));
+            // The other end may have hung up at what came before.
+            int sent = (int)sendmsg((int)socket.Handle, message, 0);
+            if (sent < 0)
+                throw new SocketException(Marshal.GetLastPInvokeError());
+            Assert.Equal(bytes.Length, sent);
         }
     }
 
@@ -76,6 +80,6 @@ internal static unsafe partial class SharedFiles
     [LibraryImport("libc")]
     private static partial nint write(int fd, void* bytes, nuint length);
 
-    [LibraryImport("libc")]
+    [LibraryImport("libc", SetLastError = true)]
     private static partial nint sendmsg(int fd, void* message, int flags);
 }
