@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#define VMI_SHIM_ABI 1u
+#define VMI_SHIM_ABI 2u
 #define VMI_SHIM_MAGIC 0x314d4853494d56ull /* "VMISHM1" */
 
 enum {

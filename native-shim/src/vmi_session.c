@@ -216,7 +216,7 @@ static void hello(struct vmi_session *session, const struct request *request)
     if (request->size == sizeof said)
         memcpy(&said, request->payload, sizeof said);
     if (session->is_greeted || said.magic != VMI_SHIM_MAGIC || said.abi != VMI_SHIM_ABI) {
-        answer(session, request, -EPROTO, "this shim speaks version 1 of the protocol, and greets once");
+        answer(session, request, -EPROTO, "this shim speaks another version of the protocol, or was greeted before");
         session->is_gone = true;
         return;
     }
