@@ -244,7 +244,8 @@ public sealed class MachineLaunchTests : IDisposable
     /// <summary>A start that fails, and leaves neither a process nor a folder of its own.</summary>
     private static VmiException Fails(VmiErrorCode code, LaunchOptions options)
     {
-        HashSet<string> before = [.. Unlocked()];
+        // Also those that are in use: an earlier test's machine may end meanwhile.
+        HashSet<string> before = [.. Folders()];
         VmiException e = Assert.Throws<VmiException>(() => MachineLaunch.Plan(options).Start(VmiLimits.Default, TestContext.Current.CancellationToken));
         Assert.Equal(code, e.Code);
         Assert.All(Unlocked(), folder => Assert.Contains(folder, before));
@@ -252,10 +253,15 @@ public sealed class MachineLaunchTests : IDisposable
         return e;
     }
 
-    private static IEnumerable<string> Unlocked()
+    private static string[] Folders()
     {
         string parent = $"/tmp/vmipl-{NativeFolder.UserId}";
-        foreach (string folder in Directory.Exists(parent) ? Directory.GetDirectories(parent, "machine-*") : [])
+        return Directory.Exists(parent) ? Directory.GetDirectories(parent, "machine-*") : [];
+    }
+
+    private static IEnumerable<string> Unlocked()
+    {
+        foreach (string folder in Folders())
         {
             using Microsoft.Win32.SafeHandles.SafeFileHandle? log = NativeFile.TryOpenRegular(Path.Combine(folder, "log"), out _);
             if (log is null || NativeFile.TryLock(log, shared: false))
