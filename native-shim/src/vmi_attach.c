@@ -33,7 +33,7 @@ static void take_machine(int vm)
         abilities |= VMI_CAN_DEBUG;
     if (debug > 0 && ((uint32_t)debug & BLOCK_IRQ))
         abilities |= VMI_CAN_BLOCK_IRQ;
-    vmi_world.abilities |= abilities;
+    vmi_world.abilities = abilities;
     atomic_store(&vmi_world.vm, vm);
 }
 

@@ -123,9 +123,9 @@ internal static class DriverSection
         report.Add($"{Load} with the idle shim", $"{1 / ratio:0.000} ×");
     }
 
-    private static Func<double> Probed(TestGuest guest, LinuxGuest linux, string script, SessionDriver driver, Func<double> time, TrapKind? kind = null) => () =>
+    private static Func<double> Probed(TestGuest guest, LinuxGuest linux, string script, SessionDriver driver, Func<double> time) => () =>
     {
-        using ProbeSession session = Start(linux, script, driver, kind);
+        using ProbeSession session = Start(linux, script, driver);
         // Here, as the end of a session has the guest's memory to itself.
         double taken = time();
         session.Stop();
