@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#define VMI_SHIM_ABI 2u
+#define VMI_SHIM_ABI 3u
 #define VMI_SHIM_MAGIC 0x314d4853494d56ull /* "VMISHM1" */
 
 enum {
@@ -44,7 +44,7 @@ enum vmi_request {
     VMI_HELLO = 1,       /* vmi_hello; answered with vmi_welcome and, as SCM_RIGHTS, the ring's memfd and an eventfd */
     VMI_MEMORY = 2,      /* vmi_range[]: where the guest's RAM lies in QEMU, in ascending order; replaces what is known. Without a range: the
                             client is about to look. -ESTALE where QEMU has changed something since that: it has to look again */
-    VMI_THREADS = 3,     /* vmi_thread[]: the vCPUs' threads; a vCPU that is not in the list has none */
+    VMI_THREADS = 3,     /* vmi_thread[]: all threads that run vCPUs, with QEMU's numbers of these; replaces what is known */
     VMI_LOAD = 4,        /* vmi_load and the code; programs are numbered from 0 in the order they are loaded */
     VMI_UNLOAD = 5,      /* vmi_number: drops programs until there are that many; none may be in use */
     VMI_APPLY = 6,       /* vmi_apply and its arrays: all that is to be at work from now on, all of it or nothing */
@@ -61,6 +61,7 @@ enum vmi_notice {
     VMI_NOTICE_HELD = 68,      /* vmi_number, a vCPU: it was held too long for the client, and went on by itself */
     VMI_NOTICE_STILL = 69,     /* vmi_number: no vCPU runs; 0 when that is new, 1 when it has lasted for a second. Events may hold them, too: ask QEMU */
     VMI_NOTICE_PAGES = 70,     /* vmi_number, a vCPU: it wrote to a page of VMI_TRAP_PAGE by an instruction that KVM can't emulate: none is watched any more */
+    VMI_NOTICE_VCPUS = 71,     /* nothing: a vCPU was plugged in, whose number is a guess; send VMI_THREADS again */
 };
 
 struct vmi_hello {

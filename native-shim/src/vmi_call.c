@@ -66,7 +66,7 @@ static void describe(struct vmi_vcpu *vcpu, const struct vmi_site *site)
     struct vmi_call *call = &vcpu->call;
     const struct kvm_sregs *sregs = vmi_registers_system(vcpu);
     memset(call, 0, sizeof *call);
-    call->vcpu = vcpu->index;
+    call->vcpu = vcpu->number;
     call->site = site->id;
     call->number = begin_call(vcpu);
     for (unsigned i = 0; i < 16; i++)
@@ -118,7 +118,7 @@ bool vmi_call_read(struct vmi_vcpu *vcpu, const struct vmi_site *site)
 
 void vmi_call_pause(struct vmi_vcpu *vcpu)
 {
-    vcpu->pause = (struct vmi_pause){ .vcpu = vcpu->index, .probe = vcpu->pausing_probe, .number = begin_call(vcpu) };
+    vcpu->pause = (struct vmi_pause){ .vcpu = vcpu->number, .probe = vcpu->pausing_probe, .number = begin_call(vcpu) };
     vcpu->pause_until = vmi_system_monotonic_ns() + (uint64_t)vmi_world.answer_ms * 1000000u;
     vmi_world_tell(vcpu, VMI_TELL_PAUSE);
 }

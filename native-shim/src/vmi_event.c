@@ -69,7 +69,7 @@ static struct vmi_origin origin_of(struct vmi_vcpu *vcpu, uint16_t kind, uint32_
 {
     if (vcpu->time == 0)
         vcpu->time = vmi_system_utc_ns();
-    return (struct vmi_origin){ .kind = kind, .vcpu = (uint16_t)vcpu->index, .probe = vcpu->probe, .schema = schema, .time = vcpu->time };
+    return (struct vmi_origin){ .kind = kind, .vcpu = (uint16_t)vcpu->number, .probe = vcpu->probe, .schema = schema, .time = vcpu->time };
 }
 
 static void emit(void *host, uint32_t schema, const void *record, size_t size)
@@ -102,7 +102,7 @@ static void select_body(void *host, uint32_t probe, uint32_t body)
 
 static uint32_t number_of(void *host)
 {
-    return ((struct vmi_vcpu *)host)->index;
+    return ((struct vmi_vcpu *)host)->number;
 }
 
 static const struct vmi_host_ops ops = {
@@ -112,7 +112,7 @@ static const struct vmi_host_ops ops = {
 
 bool vmi_event_prepare(struct vmi_vcpu *vcpu)
 {
-    size_t bytes = vmi_world.memory_at[vmi_world.program_count];
+    size_t bytes = vmi_world.memory_at[vmi_world.laid_out];
     if (!vcpu->batch.bytes && !(vcpu->batch.bytes = malloc(BATCH_BYTES)))
         return false;
     vcpu->batch.capacity = BATCH_BYTES;
@@ -126,7 +126,7 @@ bool vmi_event_prepare(struct vmi_vcpu *vcpu)
     size_t from = vmi_world.memory_at[vcpu->prepared];
     if (bytes > from)
         memset(vcpu->memory + from, 0, bytes - from);
-    vcpu->prepared = vmi_world.program_count;
+    vcpu->prepared = vmi_world.laid_out;
     return true;
 }
 
@@ -197,14 +197,19 @@ void vmi_event_probe(struct vmi_vcpu *vcpu, struct vmi_event *event, const struc
     if (!(probe->flags & VMI_PROBE_ENABLED) || selected >= probe->bodies)
         return;
     const struct vmi_body *body = &vmi_world.tables->bodies[probe->first_body + selected];
-    if (body->is_empty || body->program >= vcpu->prepared)
+    if (body->is_empty)
         return;
+    struct vmi_counters *counters = vmi_ring_counters(vmi_world.ring, probe->id);
+    __atomic_fetch_add(&counters->hits, 1, __ATOMIC_RELAXED);
+    /* A vCPU that was plugged in when the tables had been made has none yet. */
+    if (body->program >= vcpu->prepared && !vmi_event_prepare(vcpu)) {
+        vmi_ring_lose(vmi_world.ring, probe->id);
+        return;
+    }
     vcpu->probe = probe->id;
     vcpu->acted = false;
     struct vmi_result result = vmi_program_run(
         vmi_world.programs[body->program], vcpu->memory + vmi_world.memory_at[body->program], &ops, vcpu);
-    struct vmi_counters *counters = vmi_ring_counters(vmi_world.ring, probe->id);
-    __atomic_fetch_add(&counters->hits, 1, __ATOMIC_RELAXED);
     if (!vcpu->acted)
         __atomic_fetch_add(&counters->filtered, 1, __ATOMIC_RELAXED);
     remember(event, probe->id);

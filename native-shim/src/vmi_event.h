@@ -16,7 +16,7 @@ void vmi_event_uses(struct vmi_vcpu *vcpu, struct vmi_event *event, const struct
 /* Runs a probe's body once, where it is switched on and not empty. */
 void vmi_event_probe(struct vmi_vcpu *vcpu, struct vmi_event *event, const struct vmi_probe *probe);
 
-/* Makes the memory of the programs that are loaded, all zero for those that are new. The world is stopped. False without memory. */
+/* Makes the memory of the programs that are laid out, all zero for those that are new. Inside, or with the world stopped. False without memory. */
 bool vmi_event_prepare(struct vmi_vcpu *vcpu);
 
 /* Hands out the records that the event has made so far. */

@@ -23,8 +23,20 @@ static int create_vcpu(int fd, uint32_t request, unsigned long argument)
     int made = vmi_system_ioctl(fd, request, argument);
     struct vmi_vcpu *vcpu = made >= 0 && fd == atomic_load(&vmi_world.vm) ? vmi_vcpu_add(made, (uint32_t)argument) : NULL;
     if (vcpu)
-        atomic_store(&vcpu->seen, 1);   /* whatever thread will run it comes through the hook */
+        vmi_vcpu_expect(vcpu);
     return made;
+}
+
+/* A vCPU's thread does this once, before it runs it (target/i386/kvm/kvm.c, kvm_arch_init_vcpu): also for one that was unplugged and is plugged in again, whose descriptor
+ * QEMU has kept. */
+static int set_cpuid(int fd, uint32_t request, unsigned long argument)
+{
+    struct vmi_vcpu *vcpu = vmi_vcpu_of(fd);
+    if (vcpu && !atomic_load(&vcpu->in_hook)) {
+        vmi_vcpu_expect(vcpu);
+        vmi_world_tell(vcpu, VMI_TELL_VCPU);
+    }
+    return vmi_system_ioctl(fd, request, argument);
 }
 
 /* Traps do not go with memory that is on its way elsewhere. */
@@ -92,7 +104,7 @@ static int set_sregs(int fd, uint32_t request, unsigned long argument)
     enum { RESET_SELECTOR = 0xf000, PAGING = 1u << 31 };
     int result = vmi_system_ioctl(fd, request, argument);
     struct vmi_vcpu *vcpu = vmi_vcpu_of(fd);
-    if (result != 0 || !vcpu || vcpu->index != 0)
+    if (result != 0 || !vcpu || vcpu != vmi_vcpu_at(0))
         return result;
     struct kvm_sregs sregs;
     memcpy(&sregs, (const void *)argument, sizeof sregs);
@@ -118,6 +130,8 @@ static int other(int fd, uint32_t request, unsigned long argument)
     switch (request) {
     case (uint32_t)KVM_CREATE_VCPU:
         return create_vcpu(fd, request, argument);
+    case (uint32_t)KVM_SET_CPUID2:
+        return set_cpuid(fd, request, argument);
     case (uint32_t)KVM_SET_USER_MEMORY_REGION:
     case SET_USER_MEMORY_REGION2:
         return set_memory(fd, request, argument);

@@ -217,6 +217,17 @@ void vmi_ring_write(struct vmi_ring_writer *ring, const struct vmi_origin *origi
     wake_client(ring);
 }
 
+void vmi_ring_lose(struct vmi_ring_writer *ring, uint32_t probe)
+{
+    struct vmi_counters *counters = vmi_ring_counters(ring, probe);
+    lock(ring);
+    ring->sequence[probe]++;
+    ring->lost[probe]++;
+    unlock(ring);
+    __atomic_fetch_add(&counters->records, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counters->lost, 1, __ATOMIC_RELAXED);
+}
+
 bool vmi_batch_add(struct vmi_batch *batch, const struct vmi_origin *origin, const void *bytes, size_t size)
 {
     size_t whole_size = round_up(sizeof(struct vmi_record) + size, 8);

@@ -47,6 +47,9 @@ struct vmi_origin {
  * where the ring blocks. A record without room is counted, and told of in front of the probe's next one. Allocates nothing. */
 void vmi_ring_write(struct vmi_ring_writer *ring, const struct vmi_origin *origin, const void *bytes, size_t size, uint64_t *patience_ns);
 
+/* Counts a record of a probe that could not even be made. */
+void vmi_ring_lose(struct vmi_ring_writer *ring, uint32_t probe);
+
 /* Records of one event, gathered so that they come out in one piece, whatever other vCPUs hand out meanwhile: each a vmi_record, without
  * number and state, with its bytes. Its owner's. */
 struct vmi_batch {

@@ -283,10 +283,8 @@ static int run(struct vmi_vcpu *vcpu, unsigned long argument)
 int vmi_run(struct vmi_vcpu *vcpu, unsigned long argument)
 {
     atomic_store_explicit(&vcpu->in_hook, 1, memory_order_relaxed);
-    if (!atomic_load_explicit(&vcpu->seen, memory_order_relaxed) || atomic_load_explicit(&vcpu->thread, memory_order_relaxed) <= 0) {
-        atomic_store(&vcpu->thread, vmi_system_thread());
-        atomic_store(&vcpu->seen, 1);
-    }
+    if (!atomic_load_explicit(&vcpu->seen, memory_order_relaxed) || atomic_load_explicit(&vcpu->thread, memory_order_relaxed) == 0)
+        vmi_vcpu_come(vcpu);
     int result = run(vcpu, argument);
     atomic_store_explicit(&vcpu->in_hook, 0, memory_order_release);
     return result;

@@ -92,6 +92,8 @@ static bool send_welcome(int client, const struct request *request, const struct
 
 static void free_programs(uint32_t left)
 {
+    if (vmi_world.laid_out > left)
+        vmi_world.laid_out = left;
     while (vmi_world.program_count > left)
         vmi_program_free(vmi_world.programs[--vmi_world.program_count]);
 }
@@ -274,30 +276,11 @@ static void set_memory(struct vmi_session *session, const struct request *reques
     answer(session, request, error, error == -ESTALE ? "the map has changed meanwhile" : "the ranges are not whole pages in ascending order");
 }
 
-/* What a client says of a vCPU's thread; those that it does not name have none. */
-static int thread_of(uint32_t vcpu, const struct vmi_thread *threads, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (threads[i].vcpu == vcpu)
-            return (int)threads[i].thread;
-    return VMI_NO_THREAD;
-}
-
 static void set_threads(struct vmi_session *session, const struct request *request)
 {
-    const struct vmi_thread *threads = (const struct vmi_thread *)request->payload;
-    if (request->size % sizeof *threads != 0) {
-        answer(session, request, -EPROTO, "that is no list of threads");
-        return;
-    }
-    for (uint32_t i = 0; i < vmi_vcpu_count(); i++) {
-        struct vmi_vcpu *vcpu = vmi_vcpu_at(i);
-        int before = atomic_load(&vcpu->thread);
-        /* One whose thread comes by, perhaps now, knows better. */
-        if (!atomic_load(&vcpu->seen))
-            atomic_compare_exchange_strong(&vcpu->thread, &before, thread_of(i, threads, request->size / sizeof *threads));
-    }
-    answer(session, request, 0, "");
+    bool is_list = request->size % sizeof(struct vmi_thread) == 0;
+    bool done = is_list && vmi_vcpus_name((const struct vmi_thread *)request->payload, request->size / sizeof(struct vmi_thread));
+    answer(session, request, done ? 0 : is_list ? -EINVAL : -EPROTO, "that is no list of threads, or too long");
 }
 
 /* Whether a program needs a vCPU's system registers: it calls a helper that translates addresses, or reads one of them. */
@@ -378,6 +361,7 @@ static bool prepare_vcpus(void)
     }
     if (vmi_world.memory_at[vmi_world.program_count] > MAX_MEMORY)
         return false;
+    vmi_world.laid_out = vmi_world.program_count;
     for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
         if (!vmi_event_prepare(vmi_vcpu_at(i)))
             return false;
@@ -478,7 +462,7 @@ static void run(struct vmi_session *session, const struct request *request)
     struct vmi_run said = { VMI_KEEP, 0 };
     if (request->size == sizeof said)
         memcpy(&said, request->payload, sizeof said);
-    struct vmi_vcpu *vcpu = vmi_vcpu_at(said.vcpu);
+    struct vmi_vcpu *vcpu = vmi_vcpu_numbered(said.vcpu);
     const struct vmi_probe *probe = vmi_world.tables ? vmi_tables_probe(vmi_world.tables, said.probe) : NULL;
     if (!vcpu || !probe) {
         answer(session, request, -ENOENT, "there is no such vCPU or probe");
@@ -499,7 +483,7 @@ static void go_on(struct vmi_session *session, const struct request *request)
     struct vmi_continue said = { .vcpu = VMI_KEEP };
     if (request->size == sizeof said)
         memcpy(&said, request->payload, sizeof said);
-    struct vmi_vcpu *vcpu = vmi_vcpu_at(said.vcpu);
+    struct vmi_vcpu *vcpu = vmi_vcpu_numbered(said.vcpu);
     if (vcpu)
         vmi_call_answer(vcpu, said.number, said.answer);
     answer(session, request, vcpu ? 0 : -ENOENT, "there is no such vCPU");
@@ -601,7 +585,7 @@ void vmi_session_tell(struct vmi_session *session)
     for (uint32_t i = 0; i < vmi_vcpu_count(); i++) {
         struct vmi_vcpu *vcpu = vmi_vcpu_at(i);
         uint32_t told = atomic_exchange(&vcpu->told, 0);
-        struct vmi_number number = { vcpu->index, 0 };
+        struct vmi_number number = { vcpu->number, 0 };
         if (told & VMI_TELL_PAUSE)
             notify(session, VMI_NOTICE_PAUSE, &vcpu->pause, sizeof vcpu->pause);
         if (told & VMI_TELL_CALL)
@@ -612,6 +596,8 @@ void vmi_session_tell(struct vmi_session *session)
             notify(session, VMI_NOTICE_HELD, &number, sizeof number);
         if (told & VMI_TELL_PAGES)
             notify(session, VMI_NOTICE_PAGES, &number, sizeof number);
+        if (told & VMI_TELL_VCPU)
+            notify(session, VMI_NOTICE_VCPUS, NULL, 0);
     }
     if (vmi_world.map.is_stale && !session->is_over && !atomic_exchange(&vmi_world.is_map_told, 1))
         notify(session, VMI_NOTICE_MEMORY, NULL, 0);

@@ -20,19 +20,32 @@ _Static_assert(sizeof(struct kvm_run) <= PAGE, "the run page is one page");
 
 static _Atomic uint32_t hold;              /* the world is stopped; a futex */
 static _Atomic(struct vmi_vcpu *) by_fd[MAX_FD];
-static _Atomic(struct vmi_vcpu *) by_index[VMI_MAX_VCPUS];
+static _Atomic(struct vmi_vcpu *) by_place[VMI_MAX_VCPUS];
 static _Atomic uint32_t count;
 static _Atomic uint32_t dismissed;
 static pthread_mutex_t stopping = PTHREAD_MUTEX_INITIALIZER;   /* held by whoever stops the world, or changes who is in it */
+
+/* What QEMU says of its threads. Its lock is never held for long: a vCPU that comes by waits for it. */
+static pthread_mutex_t naming = PTHREAD_MUTEX_INITIALIZER;
+static struct vmi_thread named[VMI_MAX_VCPUS];
+static uint32_t named_count;
 
 uint32_t vmi_vcpu_count(void)
 {
     return atomic_load_explicit(&count, memory_order_acquire);
 }
 
-struct vmi_vcpu *vmi_vcpu_at(uint32_t index)
+struct vmi_vcpu *vmi_vcpu_at(uint32_t place)
 {
-    return index < vmi_vcpu_count() ? atomic_load_explicit(&by_index[index], memory_order_acquire) : NULL;
+    return place < vmi_vcpu_count() ? atomic_load_explicit(&by_place[place], memory_order_acquire) : NULL;
+}
+
+struct vmi_vcpu *vmi_vcpu_numbered(uint32_t number)
+{
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
+        if (vmi_vcpu_at(i)->number == number)
+            return vmi_vcpu_at(i);
+    return NULL;
 }
 
 struct vmi_vcpu *vmi_vcpu_of(int fd)
@@ -40,19 +53,68 @@ struct vmi_vcpu *vmi_vcpu_of(int fd)
     return fd >= 0 && fd < MAX_FD ? atomic_load_explicit(&by_fd[fd], memory_order_acquire) : NULL;
 }
 
-/* QEMU counts vCPUs in the order of their APIC ids (hw/i386/x86.c, possible_cpu_arch_ids). */
+/* QEMU counts the vCPUs that there may be in the order of their APIC ids (hw/i386/x86.c, possible_cpu_arch_ids): one that is not named comes behind the one before it. */
 static void number_them(void)
 {
-    uint32_t known = vmi_vcpu_count();
-    for (uint32_t i = 1; i < known; i++) {
-        struct vmi_vcpu *moved = by_index[i];
-        uint32_t at = i;
-        for (; at > 0 && by_index[at - 1]->kvm_id > moved->kvm_id; at--)
-            by_index[at] = by_index[at - 1];
-        by_index[at] = moved;
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++) {
+        struct vmi_vcpu *vcpu = by_place[i];
+        if (!vcpu->is_named)
+            vcpu->number = next;
+        next = vcpu->number + 1;
     }
-    for (uint32_t i = 0; i < known; i++)
-        by_index[i]->index = i;
+}
+
+static void insert(struct vmi_vcpu *vcpu)
+{
+    uint32_t at = vmi_vcpu_count();
+    for (; at > 0 && by_place[at - 1]->kvm_id > vcpu->kvm_id; at--)
+        by_place[at] = by_place[at - 1];
+    by_place[at] = vcpu;
+    atomic_store_explicit(&count, count + 1, memory_order_release);
+}
+
+/* The number that its thread has. */
+static void take_number(struct vmi_vcpu *vcpu)
+{
+    for (uint32_t i = 0; i < named_count; i++) {
+        if ((int)named[i].thread == vcpu->thread) {
+            vcpu->number = named[i].vcpu;
+            vcpu->is_named = true;
+        }
+    }
+}
+
+void vmi_vcpu_come(struct vmi_vcpu *vcpu)
+{
+    pthread_mutex_lock(&naming);
+    vcpu->thread = vmi_system_thread();
+    take_number(vcpu);
+    vcpu->seen = 1;
+    pthread_mutex_unlock(&naming);
+}
+
+void vmi_vcpu_expect(struct vmi_vcpu *vcpu)
+{
+    atomic_store(&vcpu->thread, 0);
+    atomic_store(&vcpu->seen, 1);   /* whatever thread will run it comes through the hook */
+}
+
+bool vmi_vcpus_name(const struct vmi_thread *threads, size_t size)
+{
+    if (size > VMI_MAX_VCPUS)
+        return false;
+    pthread_mutex_lock(&stopping);
+    pthread_mutex_lock(&naming);
+    memcpy(named, threads, size * sizeof *threads);
+    named_count = (uint32_t)size;
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
+        if (by_place[i]->seen)
+            take_number(by_place[i]);
+    number_them();
+    pthread_mutex_unlock(&naming);
+    pthread_mutex_unlock(&stopping);
+    return true;
 }
 
 struct vmi_vcpu *vmi_vcpu_add(int fd, uint32_t kvm_id)
@@ -69,9 +131,10 @@ struct vmi_vcpu *vmi_vcpu_add(int fd, uint32_t kvm_id)
             vcpu = NULL;
         } else {
             *vcpu = (struct vmi_vcpu){ .fd = fd, .kvm_id = kvm_id, .run = run };
-            by_index[known] = vcpu;
-            atomic_store_explicit(&count, known + 1, memory_order_release);
+            pthread_mutex_lock(&naming);
+            insert(vcpu);
             number_them();
+            pthread_mutex_unlock(&naming);
             atomic_store_explicit(&by_fd[fd], vcpu, memory_order_release);
         }
     }
@@ -81,22 +144,29 @@ struct vmi_vcpu *vmi_vcpu_add(int fd, uint32_t kvm_id)
 
 void vmi_vcpus_unsee(void)
 {
-    for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
-        atomic_store(&vmi_vcpu_at(i)->seen, 0);
+    pthread_mutex_lock(&stopping);
+    pthread_mutex_lock(&naming);
+    named_count = 0;
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++) {
+        by_place[i]->seen = 0;
+        by_place[i]->is_named = false;
+    }
+    pthread_mutex_unlock(&naming);
+    pthread_mutex_unlock(&stopping);
 }
 
 void vmi_vcpus_forget(void)
 {
     pthread_mutex_lock(&stopping);
     for (uint32_t i = 0; i < count; i++) {
-        struct vmi_vcpu *vcpu = by_index[i];
+        struct vmi_vcpu *vcpu = by_place[i];
         by_fd[vcpu->fd] = NULL;
         munmap(vcpu->run, PAGE);
         free(vcpu->batch.bytes);
         free(vcpu->memory);
         free(vcpu);
     }
-    count = 0;
+    count = named_count = 0;
     pthread_mutex_unlock(&stopping);
 }
 
@@ -135,12 +205,11 @@ bool vmi_vcpus_can_be_kicked(void)
         && ((action.sa_flags & SA_SIGINFO) || (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN));
 }
 
-static void kick(struct vmi_vcpu *vcpu)
+/* False where there is no such thread. */
+static bool kick(int thread)
 {
     /* QEMU's own signal for that (SIG_IPI, include/sysemu/cpus.h): its handler makes KVM_RUN return. */
-    int thread = atomic_load(&vcpu->thread);
-    if (thread > 0)
-        vmi_system_call(SYS_tgkill, getpid(), thread, SIGUSR1, 0, 0, 0);
+    return thread > 0 && vmi_system_call(SYS_tgkill, getpid(), thread, SIGUSR1, 0, 0, 0) != -ESRCH;
 }
 
 /* A system call as /proc shows it: its number and its first two arguments; "running" for a thread that runs, in the guest or anywhere. */
@@ -157,32 +226,63 @@ static bool read_call(int thread, long *number, unsigned long *first, unsigned l
     return sscanf(text, "%ld %lx %lx", number, first, second) == 3 && *number >= 0;
 }
 
-/* Whether the thread of a vCPU that has not come through the hook sits in a system call other than KVM_RUN. */
-static bool is_elsewhere(const struct vmi_vcpu *vcpu)
+/* Whether a thread sits in a system call other than KVM_RUN. */
+static bool is_elsewhere(int thread)
 {
-    if (atomic_load(&vcpu->thread) == VMI_NO_THREAD)
-        return true;
     long number;
     unsigned long first, second;
-    return read_call(atomic_load(&vcpu->thread), &number, &first, &second) && (number != SYS_ioctl || (uint32_t)second != (uint32_t)KVM_RUN);
+    return read_call(thread, &number, &first, &second) && (number != SYS_ioctl || (uint32_t)second != (uint32_t)KVM_RUN);
 }
 
-static bool is_out(struct vmi_vcpu *vcpu)
+static bool is_inside(const struct vmi_vcpu *vcpu)
 {
-    if (atomic_load(&vcpu->seen))
-        return atomic_load(&vcpu->inside) == 0;
-    return is_elsewhere(vcpu) && atomic_load(&vcpu->inside) == 0;
+    return atomic_load(&vcpu->inside) != 0;
 }
 
+/* Whether it is known by itself where a thread is: it has come through the hook. */
+static bool has_come(int thread)
+{
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
+        if (atomic_load(&by_place[i]->seen) && atomic_load(&by_place[i]->thread) == thread)
+            return true;
+    return false;
+}
+
+static bool have_all_come(void)
+{
+    for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
+        if (!atomic_load(&by_place[i]->seen))
+            return false;
+    return true;
+}
+
+/* Of one thread or vCPU: kicks it until it is out, or the time is up. */
 static bool bring_out(struct vmi_vcpu *vcpu, uint64_t until)
 {
     uint64_t kicked = 0;
-    while (!is_out(vcpu)) {
+    while (is_inside(vcpu)) {
         uint64_t now = vmi_system_monotonic_ns();
         if (now > until)
             return false;
         if (now - kicked > KICK_NS) {
-            kick(vcpu);
+            kick(vcpu->thread);
+            kicked = now;
+        }
+        vmi_system_pause_us(LOOK_US);
+    }
+    return true;
+}
+
+static bool bring_thread_out(int thread, uint64_t until)
+{
+    uint64_t kicked = 0;
+    while (!has_come(thread) && !is_elsewhere(thread)) {
+        uint64_t now = vmi_system_monotonic_ns();
+        if (now > until)
+            return false;
+        if (now - kicked > KICK_NS) {
+            if (!kick(thread))
+                return true;   /* it has ended */
             kicked = now;
         }
         vmi_system_pause_us(LOOK_US);
@@ -201,10 +301,19 @@ bool vmi_world_bring_out(int ms)
     uint64_t until = vmi_system_monotonic_ns() + (uint64_t)ms * 1000000u;
     /* All are kicked before any is waited for. */
     for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
-        if (atomic_load(&vmi_vcpu_at(i)->inside))
-            kick(vmi_vcpu_at(i));
+        if (is_inside(by_place[i]))
+            kick(by_place[i]->thread);
+    while (named_count == 0 && !have_all_come()) {
+        if (vmi_system_monotonic_ns() > until)
+            return false;
+        vmi_system_pause_us(LOOK_US);
+    }
+    for (uint32_t i = 0; i < named_count; i++)
+        if (!bring_thread_out((int)named[i].thread, until))
+            return false;
+    /* Threads first: one that comes through the hook meanwhile is looked at as a vCPU. */
     for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
-        if (!bring_out(vmi_vcpu_at(i), until))
+        if (!bring_out(by_place[i], until))
             return false;
     return true;
 }
@@ -234,7 +343,7 @@ bool vmi_world_dismiss(int ms)
         for (struct vmi_vcpu *vcpu = vmi_vcpu_at(i); atomic_load(&vcpu->in_hook);) {
             if (vmi_system_monotonic_ns() > until)
                 return false;
-            kick(vcpu);
+            kick(vcpu->thread);
             vmi_system_pause_us(KICK_NS / 1000);
         }
     }

@@ -21,10 +21,8 @@ enum vmi_vcpu_notice {
     VMI_TELL_RESET = 4,
     VMI_TELL_HELD = 8,
     VMI_TELL_PAGES = 16,
+    VMI_TELL_VCPU = 32,
 };
-
-/* A vCPU that was unplugged: QEMU keeps its descriptor, and nobody runs it. */
-enum { VMI_NO_THREAD = -1 };
 
 struct vmi_selection { uint32_t probe, body; };
 
@@ -49,9 +47,10 @@ struct vmi_vcpu {
     _Atomic uint32_t in_hook;        /* its thread is in the shim's code, or behind it in the guest */
     _Atomic uint32_t inside;
     uint32_t kvm_id;                 /* KVM's number, an APIC id */
-    uint32_t index;                  /* QEMU's number */
+    _Atomic uint32_t number;         /* QEMU's; as APIC ids suggest until its thread was named and has come by */
+    bool is_named;
     struct kvm_run *run;             /* the first page of it, mapped here once more */
-    _Atomic int thread;              /* 0: not known yet; or VMI_NO_THREAD */
+    _Atomic int thread;              /* the one that has come through the hook, or 0 */
     _Atomic uint32_t seen;           /* it has come through the hook since that is in */
     _Atomic uint32_t told;           /* enum vmi_vcpu_notice: what the control thread is to pass on */
     _Atomic uint32_t waits;          /* held, outside, for the client */
@@ -92,7 +91,20 @@ struct vmi_vcpu {
 /* Makes one known; the same again for a descriptor that is known. NULL without memory, or where there are too many. */
 struct vmi_vcpu *vmi_vcpu_add(int fd, uint32_t kvm_id);
 uint32_t vmi_vcpu_count(void);
-struct vmi_vcpu *vmi_vcpu_at(uint32_t index);
+
+/* In the order of their APIC ids. */
+struct vmi_vcpu *vmi_vcpu_at(uint32_t place);
+struct vmi_vcpu *vmi_vcpu_numbered(uint32_t number);
+
+/* Its thread, which calls this, has come through the hook. */
+void vmi_vcpu_come(struct vmi_vcpu *vcpu);
+
+/* It was plugged in anew: another thread is going to run it. */
+void vmi_vcpu_expect(struct vmi_vcpu *vcpu);
+
+/* What QEMU says of its threads. A vCPU that none of them runs was unplugged: QEMU keeps its descriptor. False for more than there can be. */
+bool vmi_vcpus_name(const struct vmi_thread *threads, size_t count);
+
 
 /* The one with that descriptor, or NULL. */
 struct vmi_vcpu *vmi_vcpu_of(int fd);
@@ -111,7 +123,7 @@ void vmi_vcpu_leave(struct vmi_vcpu *vcpu);
 bool vmi_vcpus_are_out(void);
 
 /* Stops the world, for one thread at a time, which must not be inside; false, with all as it was, where a vCPU did not come out within the
- * time. A vCPU that never came through the hook is out when its thread sits in some other system call. */
+ * time. A vCPU may never have come through the hook: a thread that QEMU has named and that did not is out when it sits in some other system call. */
 bool vmi_world_stop(int ms);
 void vmi_world_go(void);
 

@@ -27,6 +27,7 @@ struct vmi_world {
     _Atomic uint32_t is_ending;        /* the client has gone, or says goodbye: no vCPU is held for it any more */
     struct vmi_program *programs[VMI_MAX_PROGRAMS];
     uint32_t program_count;
+    uint32_t laid_out;                 /* programs that have a place in vCPUs' memory; those behind are loaded and not yet in use */
     size_t memory_at[VMI_MAX_PROGRAMS + 1];   /* where each one's memory begins in a vCPU's, and where the last one's ends */
     bool looks_around[VMI_MAX_PROGRAMS];   /* that program looks at memory, or at a register that KVM hands out apart */
     bool needs_sregs;                  /* any of them does */

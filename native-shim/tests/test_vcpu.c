@@ -48,7 +48,7 @@ static void they_are_numbered_by_apic_id(void)
     for (int i = 0; i < VCPUS; i++)
         vcpus[i] = make_vcpu(ids[i]);
     for (int i = 0; i < VCPUS; i++)
-        expect(vcpus[i]->index == order[i] && vmi_vcpu_at(order[i]) == vcpus[i], "vCPUs are not numbered by their APIC ids");
+        expect(vcpus[i]->number == order[i] && vmi_vcpu_at(order[i]) == vcpus[i] && vmi_vcpu_numbered(order[i]) == vcpus[i], "vCPUs are not numbered by their APIC ids");
     expect(!vmi_vcpu_at(VCPUS), "there is one vCPU more");
 }
 
@@ -70,7 +70,7 @@ static void guest(uint64_t *seed)
 static void *live(void *argument)
 {
     be_seen(argument);
-    uint64_t seed = mine->index;
+    uint64_t seed = mine->number;
     while (!atomic_load(&is_over)) {
         if (!vmi_vcpu_enter(mine, next_random(&seed) % 2)) {
             mine->run->immediate_exit = 0;
@@ -189,9 +189,8 @@ static _Atomic int spins;
 
 static void *sit_in_read(void *argument)
 {
-    struct vmi_vcpu *vcpu = argument;
     char byte;
-    atomic_store(&vcpu->thread, vmi_system_thread());
+    atomic_store((_Atomic int *)argument, vmi_system_thread());
     sem_post(&has_begun);
     while (read(block_pipe[0], &byte, 1) < 0)
         continue;
@@ -200,18 +199,26 @@ static void *sit_in_read(void *argument)
     return NULL;
 }
 
+static void name(int thread, uint32_t number)
+{
+    const struct vmi_thread threads[] = { { number, (uint32_t)thread } };
+    expect(vmi_vcpus_name(threads, 1), "a thread is not taken");
+}
+
 /* A thread that never came through the hook is out while it sits in some other system call, and nowhere else. */
 static void one_that_was_never_seen_is_looked_at(void)
 {
     pthread_t thread;
+    _Atomic int id;
     struct vmi_vcpu *vcpu = make_vcpu(20);
     sem_init(&has_begun, 0, 0);
     expect(!vmi_world_stop(20), "a thread that nobody knows is out");
     spins = 1;
     expect(pipe(block_pipe) == 0, "no pipe");
-    pthread_create(&thread, NULL, sit_in_read, vcpu);
+    pthread_create(&thread, NULL, sit_in_read, &id);
     while (sem_wait(&has_begun) != 0)
         continue;
+    name(id, 4);
     expect(vmi_world_stop(60000), "a thread that sits in a system call is not out");
     vmi_world_go();
     expect(write(block_pipe[1], "x", 1) == 1, "no pipe");
@@ -230,13 +237,30 @@ static void one_that_was_never_seen_is_looked_at(void)
     vmi_world_go();
     vmi_vcpus_unsee();
     expect(!vmi_world_stop(20), "one that was seen before the hook was put in anew is out");
-    for (int i = 0; i < VCPUS; i++)
-        atomic_store(&vcpus[i]->seen, 1);
-    expect(!vmi_world_stop(20), "one whose thread has gone is out");
-    atomic_store(&vcpu->thread, VMI_NO_THREAD);
-    expect(vmi_world_stop(60000), "one that no thread runs is not out");
+    name(id, 4);
+    expect(vmi_world_stop(60000), "one whose thread has ended is not out");
     vmi_world_go();
-    atomic_store(&vcpu->seen, 1);
+}
+
+/* A vCPU that was unplugged is nobody's, and those behind it keep their numbers; one that is plugged in again has another thread. */
+static void threads_tell_numbers(void)
+{
+    vmi_vcpus_unsee();
+    name(vmi_system_thread(), 7);
+    expect(vcpus[3]->number == 1, "a vCPU has the number of a thread that has not come yet");
+    vmi_vcpu_come(vcpus[3]);
+    expect(vcpus[3]->number == 7 && vmi_vcpu_numbered(7) == vcpus[3], "a vCPU has not the number of its thread");
+    expect(vmi_world_stop(60000), "those that no thread runs are not out");
+    vmi_world_go();
+    struct vmi_vcpu *new = make_vcpu(4);
+    expect(new->number == 8, "a new one has the number of another");
+    vmi_vcpu_expect(new);
+    vmi_vcpu_come(new);
+    expect(new->thread == vmi_system_thread() && new->number == 7, "a new one has not the number of its thread");
+    vmi_vcpu_expect(new);
+    expect(new->thread == 0 && new->seen, "one that was plugged in again has its old thread");
+    static struct vmi_thread many[VMI_MAX_VCPUS + 1];
+    expect(!vmi_vcpus_name(many, VMI_MAX_VCPUS + 1), "there are more threads than vCPUs");
 }
 
 static void who_is_dismissed_goes_back(void)
@@ -270,6 +294,7 @@ int main(void)
     one_that_does_not_come_out_is_left_in_peace();
     one_that_waits_gives_way();
     one_that_was_never_seen_is_looked_at();
+    threads_tell_numbers();
     who_is_dismissed_goes_back();
     return conclude();
 }

@@ -74,8 +74,7 @@ internal sealed class ShimSession : IDisposable
                 _standstill.Expect();
             DemandNobodyElse();
             SendMemory();
-            Shim.Ask(AbiRequest.Threads, ShimProtocol.Bytes<AbiThread>(
-                [.. VcpuThreads.Read(Machine).Take(AbiNumbers.MaxVcpus).Select(thread => new AbiThread { Vcpu = (uint)thread.Vcpu, Thread = (uint)thread.Thread })]));
+            SendThreads();
             _sites = new ShimSites(_code, Conditions(), _kind);
             if (_modules is not null && _kind != TrapKind.Hardware)
                 _modules.Choose = _sites.Easiest;
@@ -193,6 +192,9 @@ internal sealed class ShimSession : IDisposable
             case AbiNotice.Pages:
                 _events.Notice("Writes to descriptor tables are watched no more: the guest has written to one by an instruction that KVM can't emulate. Start the probes again to have them watched.", isError: true);
                 break;
+            case AbiNotice.Vcpus:
+                SendThreads();
+                break;
             case AbiNotice.Still:
                 _standstill.OnStill(notice.As<AbiNumber>().Number != 0);
                 break;
@@ -253,6 +255,15 @@ internal sealed class ShimSession : IDisposable
                 return;
         }
         throw new VmiException(VmiErrorCode.ShimUnavailable, $"The memory of '{Machine.Name}' changes all the time: try again when it has come up.", Machine.Name);
+    }
+
+    /// <summary>Tells which threads run which vCPUs.</summary>
+    private void SendThreads()
+    {
+        IReadOnlyList<(int Vcpu, int Thread)> threads = VcpuThreads.Read(Machine);
+        if (threads.Count > AbiNumbers.MaxVcpus)
+            throw new VmiException(VmiErrorCode.LimitExceeded, $"Machine '{Machine.Name}' has {threads.Count} vCPUs; the shim takes {AbiNumbers.MaxVcpus}. Use the driver GdbStub.", Machine.Name);
+        Shim.Ask(AbiRequest.Threads, ShimProtocol.Bytes<AbiThread>([.. threads.Select(thread => new AbiThread { Vcpu = (uint)thread.Vcpu, Thread = (uint)thread.Thread })]));
     }
 
     private void Load(ShimProbe probe, ImmutableArray<CompiledBody> bodies)

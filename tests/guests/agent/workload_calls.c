@@ -1,4 +1,4 @@
-/* "calls N [compat|sysenter]": N system calls of ten kinds from four processes at once. Process p makes N/4 of them (one
+/* "calls N [compat|sysenter|cpu C]": N system calls of ten kinds from four processes at once, on one CPU only with C. Process p makes N/4 of them (one
  * more if p < N%4); its call i is of kind (i + p) % 10, and its arguments say p and i. None has an effect: they name
  * descriptors, processes and files that do not exist. SyscallWorkload.cs has the same table; keep them alike.
  * Before its calls a process reads one byte from a pipe (the start), after them it calls exit_group. */
@@ -84,7 +84,9 @@ int calls(const char *arguments, char *reply)
     word count = number(arguments);
     long pids[PROCESSES];
     int gate[2], result = 0;
-    enum way way = same(next(arguments), "compat") ? INT_80 : same(next(arguments), "sysenter") ? SYSENTER : NATIVE;
+    const char *how = next(arguments);
+    enum way way = same(how, "compat") ? INT_80 : same(how, "sysenter") ? SYSENTER : NATIVE;
+    int cpu = starts(how, "cpu ") ? (int)number(next(how)) : -1;
     if (way == SYSENTER && !find_vsyscall()) {
         put(reply, "no sysenter here");
         return -1;
@@ -93,7 +95,7 @@ int calls(const char *arguments, char *reply)
         return -1;
     SYS_2(pipe2, gate, O_CLOEXEC);
     for (word p = 0; p < PROCESSES; p++) {
-        pids[p] = fork_on(-1);
+        pids[p] = fork_on(cpu);
         if (pids[p] == 0) {
             char byte;
             SYS_3(read, gate[0], &byte, 1);

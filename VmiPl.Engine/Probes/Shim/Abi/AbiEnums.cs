@@ -4,7 +4,7 @@ namespace VmiPl.Probes.Shim.Abi;
 internal enum AbiRequest : uint { Hello = 1, Memory = 2, Threads = 3, Load = 4, Unload = 5, Apply = 6, Run = 7, Continue = 8, End = 9 }
 
 /// <summary>What the shim says unasked: <c>enum vmi_notice</c>.</summary>
-internal enum AbiNotice : uint { Pause = 64, Call = 65, Memory = 66, Reset = 67, Held = 68, Still = 69, Pages = 70 }
+internal enum AbiNotice : uint { Pause = 64, Call = 65, Memory = 66, Reset = 67, Held = 68, Still = 69, Pages = 70, Vcpus = 71 }
 
 /// <summary>What happens to a record that the ring has no room for: <c>enum vmi_policy</c>.</summary>
 internal enum AbiPolicy : uint { Drop = 0, Block = 1 }

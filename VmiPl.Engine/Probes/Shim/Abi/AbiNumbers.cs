@@ -3,7 +3,7 @@ namespace VmiPl.Probes.Shim.Abi;
 /// <summary>The single numbers of <c>native-shim/include/vmi_shim.h</c>, by the names that they have there. A test compares all of them.</summary>
 internal static class AbiNumbers
 {
-    public const uint ShimAbi = 2;
+    public const uint ShimAbi = 3;
     public const ulong ShimMagic = 0x314d4853494d56;
     public const uint Keep = 0xffffffff;
     public const uint Whole = 0x4b4f4552;

@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using System.Text.Json;
+using VmiPl.Probes;
+using VmiPl.Streams;
+using VmiPl.TestGuests;
+using VmiPl.Tests.Guests;
+using VmiPl.Tests.Synthetic;
+
+namespace VmiPl.Tests.Probes.Sessions;
+
+/// <summary>vCPUs that come and go while probes run, and before: what they do is seen as what the others do, under the numbers that QEMU gives them.</summary>
+[Collection(nameof(SessionGuests))]
+[Trait(LabSet.Trait, LabSet.Shim)]
+public sealed class HotPlugTests
+{
+    private const string Script = "Syscall(getpid){ ReadRegister(RIP, #calls) }";
+
+    private static readonly GuestOptions Options = new() { Kernel = GuestKernel.Amd64_6_1, QemuArguments = "-smp 1,maxcpus=3,sockets=3,cores=1,threads=1" };
+
+    // The guest counts its CPUs in the order in which they came.
+    private static readonly int[] GuestsNumber = [0, 2, 1];
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(TrapKind.Port)]
+    [InlineData(TrapKind.Hardware)]
+    public async Task What_a_new_vcpu_does_is_seen_under_its_number(TrapKind kind)
+    {
+        GuestFacts.Need(Options.Kernel);
+        Assert.SkipUnless(KvmLab.IsInside, "The gdbstub sets no breakpoints on vCPUs that come later.");
+        await using TestGuest guest = await TestGuest.StartAsync(Options, Cancel);
+        using (ProbeRun run = ProbeRun.Start(guest, Script, ProbeRun.Options() with { TrapKind = kind }))
+        {
+            await PlugAsync(guest, 2);
+            await AssertSeenAsync(run, guest, 2);
+            await UnplugAsync(guest, 2);
+            await AssertSeenAsync(run, guest, 0);
+            // Its descriptor is the old one, its thread is new.
+            await PlugAsync(guest, 2);
+            await PlugAsync(guest, 1);
+            await AssertSeenAsync(run, guest, 1);
+            await AssertSeenAsync(run, guest, 2);
+            // Everyone has to come out for it.
+            run.Session.Enable(0, false);
+            run.Session.Enable(0, true);
+            await UnplugAsync(guest, 1);
+            Assert.Empty(run.Stop("default"));
+        }
+        using (ProbeRun run = ProbeRun.Start(guest, Script, ProbeRun.Options() with { TrapKind = kind }))
+        {
+            await AssertSeenAsync(run, guest, 2);
+            run.Session.Stop();
+        }
+        QemuTrace.AssertClean(guest);
+        await Trouble.AssertGoesOnAsync(guest);
+    }
+
+    private static async Task AssertSeenAsync(ProbeRun run, TestGuest guest, int vcpu)
+    {
+        const int Calls = 20;
+        long before = run.Status(0).Hits;
+        await guest.CommandAsync($"calls {10 * Calls} cpu {GuestsNumber[vcpu]}", Cancel);
+        for (int i = 0; i < Calls; i++)
+            Assert.Equal(vcpu, (await run.NextAsync("calls", Cancel)).Vcpu);
+        Assert.Equal(before + Calls, run.Status(0).Hits);
+    }
+
+    private static async Task PlugAsync(TestGuest guest, int vcpu)
+    {
+        using var monitor = new QmpSocket(guest.MonitorPath!);
+        JsonElement free = monitor.Execute("query-hotpluggable-cpus").EnumerateArray().Single(cpu => cpu.GetProperty("props").GetProperty("socket-id").GetInt32() == vcpu);
+        var arguments = free.GetProperty("props").EnumerateObject().ToDictionary(property => property.Name, property => (object)property.Value);
+        arguments["driver"] = free.GetProperty("type").GetString()!;
+        arguments["id"] = $"vcpu{vcpu}";
+        monitor.Execute("device_add", arguments);
+        await AwaitAsync(() => guest.CommandAsync($"sysctl write /sys/devices/system/cpu/cpu{GuestsNumber[vcpu]}/online 1 1", Cancel));
+    }
+
+    private static async Task UnplugAsync(TestGuest guest, int vcpu)
+    {
+        using var monitor = new QmpSocket(guest.MonitorPath!);
+        monitor.Execute("device_del", new { id = $"vcpu{vcpu}" });
+        // The guest lets it go when it has moved everything away.
+        await AwaitAsync(() => monitor.Execute("query-cpus-fast").EnumerateArray().Any(cpu => cpu.GetProperty("cpu-index").GetInt32() == vcpu)
+            ? throw new GuestException("it is still there") : Task.CompletedTask);
+    }
+
+    private static async Task AwaitAsync(Func<Task> attempt)
+    {
+        for (var waited = Stopwatch.StartNew(); ;)
+        {
+            try
+            {
+                await attempt();
+                return;
+            }
+            catch (GuestException) when (waited.Elapsed < TimeSpan.FromMinutes(1))
+            {
+                await Task.Yield();
+            }
+        }
+    }
+}
