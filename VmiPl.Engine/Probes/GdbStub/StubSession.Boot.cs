@@ -56,7 +56,7 @@ internal sealed partial class StubSession
         if (!_guest.Profile.TryGetSymbol("init_task", out GuestVirtualAddress task) || !_guest.OpenKernelSpace().TryTranslate(task, out Translation place))
             return true;
         _vcpu.BeginStop(DateTime.UtcNow);
-        for (int vcpu = 0; vcpu < _vcpus.Count; vcpu++)
+        foreach (int vcpu in _vcpus.Numbers)
         {
             _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
             // In user mode under page-table isolation, the kernel's half is the one before.

@@ -53,7 +53,7 @@ internal sealed partial class StubSession
     private void TakeLateStops()
     {
         Span<byte> last = stackalloc byte[1];
-        foreach (int vcpu in _stepped)
+        foreach (int vcpu in _stepped.Where(_vcpus.Numbers.Contains))
         {
             string thread = _vcpus.ThreadOf(vcpu);
             _vcpu.Enter(vcpu, thread);
@@ -100,7 +100,7 @@ internal sealed partial class StubSession
     /// stop is told (gdbstub.c, <c>gdb_vm_state_change</c>), and a vCPU that stops for it tells one itself.</summary>
     private void EndSteps(StubConnection connection)
     {
-        for (int vcpu = 0; vcpu < _vcpus.Count; vcpu++)
+        foreach (int vcpu in _vcpus.Numbers)
         {
             connection.Demand("Hc" + _vcpus.ThreadOf(vcpu));
             connection.Resume("vCont;c");

@@ -79,9 +79,9 @@ internal sealed partial class StubSession
     /// may not meet it again when they go on (seen with debug registers under <c>kvm_amd</c>), and under TCG they do.</summary>
     private void OnTraps(int except)
     {
-        for (int vcpu = 0; vcpu < _vcpus.Count && Machine.Accelerator != "tcg" && !_held; vcpu++)
+        foreach (int vcpu in _vcpus.Numbers)
         {
-            if (vcpu == except)
+            if (vcpu == except || Machine.Accelerator == "tcg" || _held)
                 continue;
             _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
             OnTrap(vcpu);
@@ -109,7 +109,7 @@ internal sealed partial class StubSession
         if (_traps.Watches.Count == 0)
             return false;
         bool isReported = OnWatches(address);
-        for (int vcpu = 0; vcpu < _vcpus.Count; vcpu++)
+        foreach (int vcpu in _vcpus.Numbers)
         {
             if (vcpu == reported)
                 continue;
@@ -282,7 +282,7 @@ internal sealed partial class StubSession
             OnStop(resume: false);
         StubProbe[] waiting = [.. _inOrder.Where(probe => probe.Placed.Compiled.Site is ResumeSite && probe.IsActive)];
         long start = Stopwatch.GetTimestamp();
-        for (int vcpu = 0; vcpu < _vcpus.Count && waiting.Length > 0; vcpu++)
+        foreach (int vcpu in waiting.Length > 0 ? _vcpus.Numbers : [])
         {
             _vcpu.BeginStop(DateTime.UtcNow);
             _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));

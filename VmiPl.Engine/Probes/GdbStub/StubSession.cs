@@ -66,6 +66,7 @@ internal sealed partial class StubSession : IDisposable
             _aliases = AliasTracker.For(guest, probes, () => TrapsChanged(AliasProblem), problem => events.Notice(problem, isError: false));
             _traps.TrapReset();
             Place();
+            _threads = Threads();
             GoOn();
         }
         catch
@@ -136,7 +137,7 @@ internal sealed partial class StubSession : IDisposable
     {
         int done = 0;
         _vcpu.BeginStop(DateTime.UtcNow);
-        _vcpu.Enter(0, _vcpus.ThreadOf(0));
+        _vcpu.Enter(_vcpus.Numbers[0], _vcpus.ThreadOf(_vcpus.Numbers[0]));
         long start = Stopwatch.GetTimestamp();
         foreach (StubProbe probe in _inOrder.Where(probe => probe.Placed.Compiled.Site is RequestSite site && site.Request == request && probe.IsActive))
         {
@@ -201,6 +202,7 @@ internal sealed partial class StubSession : IDisposable
             throw new VmiException(VmiErrorCode.StubLost, "The probes' guardian process has ended: without it a guest could be left stopped, so the probes were taken out.", Machine.Name);
         WatchKernel();
         WatchMigration();
+        WatchVcpus();
         // Where it has left it is not to be halted, not even for a look.
         if (_held && _migration.Stage == MigrationStage.None)
             WatchResumption();
@@ -276,7 +278,7 @@ internal sealed partial class StubSession : IDisposable
     /// SDM volume 3A, table 6-1).</summary>
     private HashSet<ulong> FaultHandlers()
     {
-        _vcpu.Enter(0, _vcpus.ThreadOf(0));
+        _vcpu.Enter(_vcpus.Numbers[0], _vcpus.ThreadOf(_vcpus.Numbers[0]));
         AddressSpace kernel = _guest.OpenKernelSpace();
         (ulong table, ushort limit) = _vcpu.InterruptTable();
         return [.. Enumerable.Range(0, 32).Where(vector => vector is not (1 or 3 or 4)).Select(vector => InterruptGates.Read(kernel, table, limit, vector).Handler).Where(handler => handler != 0)];

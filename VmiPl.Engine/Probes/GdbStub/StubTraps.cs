@@ -66,10 +66,13 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
     }
 
     /// <summary>Has the machine stop when it is reset. A CPU's debug registers are too few for that.</summary>
-    public void TrapReset()
+    public void TrapReset(bool anew = false)
     {
-        if (!isKvm)
-            TryInsert(Hardware, ResetVector, 1);
+        if (isKvm)
+            return;
+        if (anew)
+            connection.Demand(Request('z', Hardware, ResetVector, 1));
+        TryInsert(Hardware, ResetVector, 1);
     }
 
     /// <summary>Takes everything out, over <paramref name="by"/> where the connection that it was put in by is gone.</summary>
@@ -79,6 +82,18 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
             by.Demand(Request('z', Hardware, ResetVector, 1));
         foreach (TrapPoint point in _points.Values)
             by.Demand(Request('z', point.Type, point.Place.Address, point.Length));
+    }
+
+    /// <summary>Puts all in anew, for vCPUs that have come meanwhile: QEMU sets a trap for those that there are, and what takes it out stops at the first
+    /// one that has none (accel/tcg/tcg-accel-ops.c, <c>tcg_remove_breakpoint</c>), which are the last.</summary>
+    public void Renew()
+    {
+        TrapReset(anew: true);
+        foreach (TrapPoint point in _points.Values)
+        {
+            Remove(point);
+            PutBack(point);
+        }
     }
 
     /// <summary>Takes a trap out so that its instruction can be executed.</summary>

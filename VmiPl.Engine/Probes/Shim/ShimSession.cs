@@ -36,6 +36,7 @@ internal sealed class ShimSession : IDisposable
     private readonly GuestCode _code;
     private readonly ReadJudge _judge;
     private readonly StandstillWatch _standstill;
+    private readonly ThreadReader _threads;
     private readonly bool _isHostVirtual;
     private ShimSites? _sites;
     private int _programs;
@@ -55,6 +56,7 @@ internal sealed class ShimSession : IDisposable
         _code = new GuestCode(guest);
         _judge = new ReadJudge(_code);
         _standstill = new StandstillWatch(Machine, events);
+        _threads = new ThreadReader(Machine);
         _pump = new ShimPump(link.Ring, events, Machine.Name, _inOrder.Select(probe => probe.Id).ToHashSet());
     }
 
@@ -74,7 +76,7 @@ internal sealed class ShimSession : IDisposable
                 _standstill.Expect();
             DemandNobodyElse();
             SendMemory();
-            SendThreads();
+            SendThreads(VcpuThreads.Read(Machine));
             _sites = new ShimSites(_code, Conditions(), _kind);
             if (_modules is not null && _kind != TrapKind.Hardware)
                 _modules.Choose = _sites.Easiest;
@@ -193,7 +195,7 @@ internal sealed class ShimSession : IDisposable
                 _events.Notice("Writes to descriptor tables are watched no more: the guest has written to one by an instruction that KVM can't emulate. Start the probes again to have them watched.", isError: true);
                 break;
             case AbiNotice.Vcpus:
-                SendThreads();
+                _threads.Expect();
                 break;
             case AbiNotice.Still:
                 _standstill.OnStill(notice.As<AbiNumber>().Number != 0);
@@ -209,6 +211,8 @@ internal sealed class ShimSession : IDisposable
         Machine.Process?.Demand();
         if (_pump.Problem is { } problem)
             throw problem;
+        if (_threads.Take() is { } threads)
+            SendThreads(threads);
         // Each look would be several commands at the monitor, which others need, too.
         if (Machine.MemoryAccess != MemoryAccess.Monitor && !_guest.IsThere())
             throw BootedAgain();
@@ -258,9 +262,8 @@ internal sealed class ShimSession : IDisposable
     }
 
     /// <summary>Tells which threads run which vCPUs.</summary>
-    private void SendThreads()
+    private void SendThreads(IReadOnlyList<(int Vcpu, int Thread)> threads)
     {
-        IReadOnlyList<(int Vcpu, int Thread)> threads = VcpuThreads.Read(Machine);
         if (threads.Count > AbiNumbers.MaxVcpus)
             throw new VmiException(VmiErrorCode.LimitExceeded, $"Machine '{Machine.Name}' has {threads.Count} vCPUs; the shim takes {AbiNumbers.MaxVcpus}. Use the driver GdbStub.", Machine.Name);
         Shim.Ask(AbiRequest.Threads, ShimProtocol.Bytes<AbiThread>([.. threads.Select(thread => new AbiThread { Vcpu = (uint)thread.Vcpu, Thread = (uint)thread.Thread })]));

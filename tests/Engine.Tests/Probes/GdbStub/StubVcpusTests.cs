@@ -12,11 +12,26 @@ public sealed class StubVcpusTests
     {
         using StubPeer peer = Answering("m01,02", "m0a", "l");
         var vcpus = new StubVcpus(peer.Connection);
-        Assert.Equal(3, vcpus.Count);
-        Assert.Equal("0a", vcpus.ThreadOf(2));
-        Assert.Equal([0, 1, 2, 2, 1], new[] { null, "02", "0a", "A", "p1.2" }.Select(vcpus.VcpuOf));
+        Assert.Equal([0, 1, 9], vcpus.Numbers);
+        Assert.Equal("0a", vcpus.ThreadOf(9));
+        Assert.Equal([0, 1, 9, 9, 1], new[] { null, "02", "0a", "A", "p1.2" }.Select(vcpus.VcpuOf));
         Assert.Equal(VmiErrorCode.NotSupported, Assert.Throws<VmiException>(() => vcpus.VcpuOf("03")).Code);
         Assert.True(vcpus.Registers.Has(VmiPl.Language.Model.GuestRegister.Rip));
+    }
+
+    [Fact]
+    public void Vcpus_come_and_go()
+    {
+        using StubPeer peer = Answering("m01", "l", "m01", "l", "m01,03", "l", "m", "m03", "l");
+        var vcpus = new StubVcpus(peer.Connection);
+        Assert.False(vcpus.Refresh(peer.Connection));
+        Assert.True(vcpus.Refresh(peer.Connection));
+        Assert.Equal([0, 2], vcpus.Numbers);
+        Assert.Throws<VmiException>(() => vcpus.Refresh(peer.Connection));
+        Assert.Equal("03", vcpus.ThreadOf(2));
+        Assert.True(vcpus.Refresh(peer.Connection));
+        Assert.Equal([2], vcpus.Numbers);
+        Assert.Equal(2, vcpus.VcpuOf(null));
     }
 
     [Theory]
@@ -25,6 +40,9 @@ public sealed class StubVcpusTests
     [InlineData("m")]
     [InlineData("m,")]
     [InlineData("m01", "m,,", "m02")]
+    [InlineData("m01,x")]
+    [InlineData("m00")]
+    [InlineData("m80000000")]
     public void A_list_without_vcpus_is_refused(params string[] lists) => AssertRefused(VmiErrorCode.MonitorProtocol, Answering(lists));
 
     [Fact]

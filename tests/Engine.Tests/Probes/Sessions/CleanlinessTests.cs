@@ -165,9 +165,9 @@ public sealed class CleanlinessTests
             await guest.CommandAsync("ping", Cancel);
             // A breakpoint that is left stops the machine at once under this load.
             QemuTrace.AssertClean(guest);
+            TestContext.Current.SendDiagnosticMessage($"killed {kill + 1} times, {atWork} of them at full work; a start takes {starting}; running again within {longest}");
         }
         Assert.Empty(Traps(text, QemuTrace.Text(linux)));
-        TestContext.Current.SendDiagnosticMessage($"{kills} kills, {atWork} of them at full work, a start takes {starting}; running again within {longest}");
     }
 
     /// <summary>QEMU's TCG keeps what a step at watched memory has left: it must not come when nobody is there. The tables of a 32-bit kernel are
