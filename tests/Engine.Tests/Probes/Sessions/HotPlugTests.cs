@@ -22,67 +22,58 @@ public sealed class HotPlugTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     // A new vCPU's debug registers have to be set; a port trap stands in memory already.
-    public static TheoryData<TrapKind> Kinds => FullCounts.AreWanted ? new(TrapKind.Hardware, TrapKind.Port) : new(TrapKind.Hardware);
+    public static TheoryData<TrapKind> Kinds => FullCounts.AreWanted && TestDriver.IsShim ? new(TrapKind.Hardware, TrapKind.Port) : new(TrapKind.Hardware);
 
-    /// <summary>Through the shim, from its first call on; the number is QEMU's as soon as QEMU could be asked.</summary>
+    /// <summary>Through the shim from its first call on, under QEMU's number as soon as QEMU could be asked; through the gdbstub from when the probes say so.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
     [Trait(LabSet.Trait, LabSet.Shim)]
     public async Task What_a_new_vcpu_does_is_seen(TrapKind kind)
     {
-        Assert.SkipUnless(TestDriver.IsShim, "The gdbstub has a test of its own.");
         GuestFacts.Need(Options.Kernel);
         await using TestGuest guest = await TestGuest.StartAsync(Options, Cancel);
-        using (ProbeRun run = ProbeRun.Start(guest, Script, ProbeRun.Options() with { TrapKind = kind }))
-        {
-            await PlugAsync(guest, 2);
-            await AssertSeenAsync(run, guest, 2);
-            await UnplugAsync(guest, 2);
-            await AssertSeenAsync(run, guest, 0);
-            // Its descriptor is the old one, its thread is new.
-            await PlugAsync(guest, 2);
-            await PlugAsync(guest, 1);
-            await AssertSeenAsync(run, guest, 1);
-            await AssertSeenAsync(run, guest, 2);
-            // Everyone has to come out for it.
-            run.Session.Enable(0, false);
-            run.Session.Enable(0, true);
-            await UnplugAsync(guest, 1);
-            Assert.Empty(run.Stop("default"));
-        }
-        using (ProbeRun run = ProbeRun.Start(guest, Script, ProbeRun.Options() with { TrapKind = kind }))
-        {
-            await AssertSeenAsync(run, guest, 2);
-            run.Session.Stop();
-        }
-        QemuTrace.AssertClean(guest);
-        await Trouble.AssertGoesOnAsync(guest);
-    }
-
-    /// <summary>Through the gdbstub, from when the probes say so.</summary>
-    [Fact]
-    public async Task What_a_new_vcpu_does_is_seen_when_that_was_told()
-    {
-        Assert.SkipWhen(TestDriver.IsShim, "The shim has a test of its own.");
-        GuestFacts.Need(Options.Kernel);
-        await using TestGuest guest = await TestGuest.StartAsync(Options, Cancel);
-        using (ProbeRun run = ProbeRun.Start(guest, Script))
+        SessionOptions options = ProbeRun.Options() with { TrapKind = kind };
+        using (ProbeRun run = ProbeRun.Start(guest, Script, options))
         {
             await PlugAsync(guest, 2);
             await AssertToldAsync(run, 2);
             await AssertSeenAsync(run, guest, 2);
             await AssertSeenAsync(run, guest, 0);
-            await UnplugAsync(guest, 2);
-            await AssertToldAsync(run, 1);
-            await AssertSeenAsync(run, guest, 0);
+            if (TestDriver.IsShim)
+                await ReplugAsync(run, guest, 2);
+            await PlugAsync(guest, 1);
+            await AssertToldAsync(run, 3);
+            await AssertSeenAsync(run, guest, 1);
+            await AssertSeenAsync(run, guest, 2);
+            // Everyone has to come out for it.
+            run.Session.Enable(0, false);
+            run.Session.Enable(0, true);
+            if (TestDriver.IsShim)
+                await UnplugAsync(guest, 1);
+            Assert.Empty(run.Stop("default"));
+        }
+        using (ProbeRun run = ProbeRun.Start(guest, Script, options))
+        {
+            await AssertSeenAsync(run, guest, 2);
             run.Session.Stop();
         }
         QemuTrace.AssertClean(guest);
         await Trouble.AssertGoesOnAsync(guest);
     }
 
+    // Under KVM its descriptor is the old one, its thread is new. QEMU 7.2 under TCG ends at that, also without probes.
+    private static async Task ReplugAsync(ProbeRun run, TestGuest guest, int vcpu)
+    {
+        await UnplugAsync(guest, vcpu);
+        await AssertSeenAsync(run, guest, 0);
+        await PlugAsync(guest, vcpu);
+        await AssertSeenAsync(run, guest, vcpu);
+    }
+
     private static async Task AssertToldAsync(ProbeRun run, int vcpus)
     {
+        if (TestDriver.IsShim)
+            return;
         VmiRecord record = await run.NextAsync("default", Cancel);
         Assert.Contains($"{vcpus} now", Assert.IsType<NoticeRecord>(record).Text, StringComparison.Ordinal);
     }
