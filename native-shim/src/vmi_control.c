@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@ static pthread_t thread;
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 static bool is_started;
 static _Atomic uint32_t is_to_end;
+static bool has_ended;
+static sem_t has_answered;   /* the thread, to is_to_end, by has_ended */
 
 void vmi_control_wake(void)
 {
@@ -165,9 +168,16 @@ static void *run(void *argument)
     int listener = (int)(intptr_t)argument;
     pthread_setname_np(pthread_self(), "vmi-shim");
     vmi_session_init(&session);
-    serve(listener, &session);
-    vmi_session_close(&session);
+    for (;;) {
+        serve(listener, &session);
+        atomic_store(&is_to_end, 0);
+        if (vmi_session_close(&session))
+            break;
+        sem_post(&has_answered);
+    }
     close(listener);
+    has_ended = true;
+    sem_post(&has_answered);
     return NULL;
 }
 
@@ -178,6 +188,8 @@ static bool start(void)
     int listener = listen_at();
     if (listener < 0)
         return false;
+    has_ended = false;
+    sem_init(&has_answered, 0, 0);
     atomic_store(&vmi_world.signal, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     /* QEMU's signals are QEMU's. */
     sigfillset(&all);
@@ -199,15 +211,25 @@ bool vmi_control_start(void)
     return done;
 }
 
-void vmi_control_end(void)
+static bool end(void)
+{
+    atomic_store(&is_to_end, 1);
+    vmi_control_wake();
+    while (sem_wait(&has_answered) != 0)
+        continue;
+    if (!has_ended)
+        return false;
+    pthread_join(thread, NULL);
+    close(atomic_exchange(&vmi_world.signal, -1));
+    return true;
+}
+
+bool vmi_control_end(void)
 {
     pthread_mutex_lock(&starting);
-    if (is_started) {
-        atomic_store(&is_to_end, 1);
-        vmi_control_wake();
-        pthread_join(thread, NULL);
-        close(atomic_exchange(&vmi_world.signal, -1));
-        is_started = false;
-    }
+    if (is_started)
+        is_started = !end();
+    bool done = !is_started;
     pthread_mutex_unlock(&starting);
+    return done;
 }

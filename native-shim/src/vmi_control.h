@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 
-/* Starts the thread, once; and ends it, with the client's session, waiting for it. False where that cannot be done. */
+/* Starts the thread, once; and ends it, with the client's session, waiting for it. False where that cannot be done: then all goes on as it was. */
 bool vmi_control_start(void);
-void vmi_control_end(void);
+bool vmi_control_end(void);
 
 /* Has it look for what there is to tell. Any thread. */
 void vmi_control_wake(void);

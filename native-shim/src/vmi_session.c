@@ -182,11 +182,12 @@ void vmi_session_close_gone(struct vmi_session *session)
         session->due_ms = session->due_ms == 0 ? FIRST_DUE_MS : session->due_ms < LAST_DUE_MS ? session->due_ms * 2 : LAST_DUE_MS;
 }
 
-void vmi_session_close(struct vmi_session *session)
+bool vmi_session_close(struct vmi_session *session)
 {
-    while (!end(session))
-        vmi_system_pause_us(WAIT_US);
-    hang_up(session);
+    bool done = end(session);
+    if (done)
+        hang_up(session);
+    return done;
 }
 
 void vmi_session_open(struct vmi_session *session, int client)

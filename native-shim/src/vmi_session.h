@@ -39,7 +39,7 @@ void vmi_session_tell_still(struct vmi_session *session, uint32_t lasting);
 void vmi_session_close_gone(struct vmi_session *session);
 int vmi_session_due_ms(const struct vmi_session *session);
 
-/* The same, however long it takes. */
-void vmi_session_close(struct vmi_session *session);
+/* The same for one that may be there yet. False, with all as it was, where the vCPUs did not come out of the guest in time. */
+bool vmi_session_close(struct vmi_session *session);
 
 #endif

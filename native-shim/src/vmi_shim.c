@@ -20,8 +20,7 @@ __attribute__((visibility("default"))) void *vmi_shim_handle;
  * stands in the way; may be called again. */
 __attribute__((visibility("default"))) int vmi_shim_quiesce(void)
 {
-    vmi_control_end();
-    if (!vmi_hook_remove())
+    if (!vmi_control_end() || !vmi_hook_remove())
         return -1;
     /* Those in the guest come back once, through the code that they went in by. */
     if (!vmi_world_dismiss(VMI_STOP_MS) || !vmi_hook_is_left())
