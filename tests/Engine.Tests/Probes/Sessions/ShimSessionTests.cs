@@ -4,6 +4,7 @@ using VmiPl.Probes;
 using VmiPl.Streams;
 using VmiPl.TestGuests;
 using VmiPl.Tests.Guests;
+using VmiPl.Tests.Synthetic;
 
 namespace VmiPl.Tests.Probes.Sessions;
 
@@ -90,6 +91,40 @@ public sealed class ShimSessionTests
         Assert.True(status.Hits >= total, $"{status.Hits}");
         Assert.Equal((status.Hits, status.Lost), (delivered + lost, lost));
         Assert.True(policy == FullPolicy.Drop || lost == 0, $"{lost} lost");
+    }
+
+    /// <summary>A debugger's registers are the debugger's, and ours ours, whoever came first.</summary>
+    [Fact]
+    public async Task A_gdb_client_and_the_probes_leave_each_other_alone()
+    {
+        GuestFacts.Need(GuestKernel.Amd64_6_12);
+        await using TestGuest guest = await TestGuest.StartAsync(new GuestOptions { Kernel = GuestKernel.Amd64_6_12 }, Cancel);
+        if (!KvmLab.IsInside)
+        {
+            Assert.Throws<VmiException>(() => ProbeRun.Start(guest, Exits, Shim));
+            return;
+        }
+        using var folder = new TemporaryFolder();
+        Trouble.Human(guest, $"gdbserver unix:{folder.File("other")},server=on,wait=off");
+        using (var first = new GdbClient(folder.File("other")))
+        {
+            Assert.StartsWith("QC", first.Ask("qC"), StringComparison.Ordinal);
+            Assert.Equal(VmiErrorCode.StubBusy, Assert.Throws<VmiException>(() => ProbeRun.Start(guest, Exits, Shim)).Code);
+            Assert.Equal("OK", first.Ask("D"));
+        }
+        using (ProbeRun run = ProbeRun.Start(guest, Exits, Shim with { TrapKind = TrapKind.Hardware }))
+        {
+            using (var second = new GdbClient(folder.File("other")))
+            {
+                Assert.True(run.Guest.Profile.TryGetSymbol("schedule", out var address));
+                Assert.StartsWith("E", second.Ask($"Z1,{address.Value:x},1"), StringComparison.Ordinal);
+                Assert.Equal("OK", second.Ask("D"));
+            }
+            await guest.CommandAsync("spawn 20", Cancel);
+            Assert.Equal(20, run.Stop("exit").Count);
+        }
+        Trouble.Human(guest, "gdbserver none");
+        await Trouble.AssertGoesOnAsync(guest);
     }
 
     /// <summary>The program that brings the shim into QEMU, or takes it out, dies while QEMU's thread is in its hands, or before, or after.</summary>
