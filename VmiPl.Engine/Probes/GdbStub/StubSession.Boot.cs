@@ -32,19 +32,8 @@ internal sealed partial class StubSession
     /// <summary>Stops the machine for a look at its vCPUs.</summary>
     private void AskVcpus()
     {
-        TakeStops();
-        if (_held)
+        if (!TryHalt())
             return;
-        _door.ExpectStop();
-        _connection.Halt();
-        if (!_connection.HasStop)
-        {
-            // It sleeps, or has shut down: it stood still already, and is not ours to resume.
-            _door.LetRun();
-            return;
-        }
-        while (_connection.HasStop)
-            OnStop(resume: false);
         if (!IsMapped())
             throw BootedAgain();
         GoOn();

@@ -10,9 +10,8 @@ internal sealed partial class StubSession
     /// <summary>Looks for them where QEMU's threads are others than before: each vCPU has one.</summary>
     private void WatchVcpus()
     {
-        if (_held || _isAway || Threads() is var threads && threads.SetEquals(_threads))
+        if (_isAway || Threads() is var threads && threads.SetEquals(_threads) || !TryHalt())
             return;
-        HaltForWork();
         if (_vcpus.Refresh(_connection))
         {
             _traps.Renew();

@@ -172,6 +172,25 @@ internal sealed partial class StubSession : IDisposable
             OnStop(resume: false);
     }
 
+    /// <summary>The same for a look that nobody has asked for. False where the machine stood still already: it is held, sleeps or has shut down, and is
+    /// not ours to resume.</summary>
+    private bool TryHalt()
+    {
+        TakeStops();
+        if (_held)
+            return false;
+        _door.ExpectStop();
+        _connection.Halt();
+        if (!_connection.HasStop)
+        {
+            _door.LetRun();
+            return false;
+        }
+        while (_connection.HasStop)
+            OnStop(resume: false);
+        return true;
+    }
+
     /// <summary>Lets the machine run, unless it is held.</summary>
     public void GoOn()
     {

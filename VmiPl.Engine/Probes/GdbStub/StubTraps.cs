@@ -66,20 +66,16 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
     }
 
     /// <summary>Has the machine stop when it is reset. A CPU's debug registers are too few for that.</summary>
-    public void TrapReset(bool anew = false)
+    public void TrapReset()
     {
-        if (isKvm)
-            return;
-        if (anew)
-            connection.Demand(Request('z', Hardware, ResetVector, 1));
-        TryInsert(Hardware, ResetVector, 1);
+        if (!isKvm)
+            TryInsert(Hardware, ResetVector, 1);
     }
 
     /// <summary>Takes everything out, over <paramref name="by"/> where the connection that it was put in by is gone.</summary>
     public void Clear(StubConnection by)
     {
-        if (!isKvm)
-            by.Demand(Request('z', Hardware, ResetVector, 1));
+        RemoveReset(by);
         foreach (TrapPoint point in _points.Values)
             by.Demand(Request('z', point.Type, point.Place.Address, point.Length));
     }
@@ -88,7 +84,8 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
     /// one that has none (accel/tcg/tcg-accel-ops.c, <c>tcg_remove_breakpoint</c>), which are the last.</summary>
     public void Renew()
     {
-        TrapReset(anew: true);
+        RemoveReset(connection);
+        TrapReset();
         foreach (TrapPoint point in _points.Values)
         {
             Remove(point);
@@ -168,6 +165,12 @@ internal sealed class StubTraps(StubConnection connection, bool isKvm, TrapKind 
     private char[] WatchTypes(WatchTrap watch) => !watch.OnRead ? [WriteWatch] : isKvm ? [AccessWatch] : [ReadWatch];
 
     private bool TryInsert(char type, ulong address, ulong length) => connection.Demand(Request('Z', type, address, length));
+
+    private void RemoveReset(StubConnection by)
+    {
+        if (!isKvm)
+            by.Demand(Request('z', Hardware, ResetVector, 1));
+    }
 
     private void Remove(TrapPoint point) => connection.Demand(Request('z', point.Type, point.Place.Address, point.Length));
 
