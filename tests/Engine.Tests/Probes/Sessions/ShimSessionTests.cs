@@ -145,8 +145,9 @@ public sealed class ShimSessionTests
             Task session = Task.Run(() => StartAndStop(loan.Guest), Cancel);
             kills += await KillInjectorAsync(loan.Guest, TimeSpan.FromMilliseconds(random.Next(1 + 200 * attempt / attempts)), session) ? 1 : 0;
             await session;
-            QemuTrace.AssertClean(loan.Guest);
+            // A QEMU that is gone is told of here, with its last words.
             await loan.Guest.CommandAsync("calls 20", Cancel);
+            QemuTrace.AssertClean(loan.Guest);
         }
         Assert.True(kills > 0 != (loan.Guest.Options.Preload is not null), $"{kills} injectors were met");
         using ProbeRun run = ProbeRun.Start(loan.Guest, SessionGuests.Busy, Shim);
@@ -164,9 +165,8 @@ public sealed class ShimSessionTests
         {
             ProbeRun.Start(guest, SessionGuests.Busy, Shim).Dispose();
         }
-        catch (VmiException e)
+        catch (VmiException e) when (e.Code is VmiErrorCode.ShimUnavailable or VmiErrorCode.MachineLost)
         {
-            Assert.Equal(VmiErrorCode.ShimUnavailable, e.Code);
         }
     }
 
