@@ -256,33 +256,17 @@ static bool have_all_come(void)
     return true;
 }
 
-/* Of one thread or vCPU: kicks it until it is out, or the time is up. */
-static bool bring_out(struct vmi_vcpu *vcpu, uint64_t until)
+/* Kicks a vCPU until it is outside; without one, a thread until it is known where that is. False when the time is up. */
+static bool bring_out(struct vmi_vcpu *vcpu, int thread, uint64_t until)
 {
     uint64_t kicked = 0;
-    while (is_inside(vcpu)) {
+    while (vcpu ? is_inside(vcpu) : !has_come(thread) && !is_elsewhere(thread)) {
         uint64_t now = vmi_system_monotonic_ns();
         if (now > until)
             return false;
         if (now - kicked > KICK_NS) {
-            kick(vcpu->thread);
-            kicked = now;
-        }
-        vmi_system_pause_us(LOOK_US);
-    }
-    return true;
-}
-
-static bool bring_thread_out(int thread, uint64_t until)
-{
-    uint64_t kicked = 0;
-    while (!has_come(thread) && !is_elsewhere(thread)) {
-        uint64_t now = vmi_system_monotonic_ns();
-        if (now > until)
-            return false;
-        if (now - kicked > KICK_NS) {
-            if (!kick(thread))
-                return true;   /* it has ended */
+            if (!kick(vcpu ? vcpu->thread : thread) && !vcpu)
+                return true;   /* the thread has ended */
             kicked = now;
         }
         vmi_system_pause_us(LOOK_US);
@@ -309,11 +293,11 @@ bool vmi_world_bring_out(int ms)
         vmi_system_pause_us(LOOK_US);
     }
     for (uint32_t i = 0; i < named_count; i++)
-        if (!bring_thread_out((int)named[i].thread, until))
+        if (!bring_out(NULL, (int)named[i].thread, until))
             return false;
     /* Threads first: one that comes through the hook meanwhile is looked at as a vCPU. */
     for (uint32_t i = 0; i < vmi_vcpu_count(); i++)
-        if (!bring_out(by_place[i], until))
+        if (!bring_out(by_place[i], 0, until))
             return false;
     return true;
 }

@@ -47,7 +47,7 @@ internal sealed partial class StubSession
         _vcpu.BeginStop(DateTime.UtcNow);
         foreach (int vcpu in _vcpus.Numbers)
         {
-            _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+            Enter(vcpu);
             // In user mode under page-table isolation, the kernel's half is the one before.
             ulong own = _vcpu.Current(GuestRegister.Cr3), kernel = own & ~PageTableIsolation.UserTable;
             if (_vcpu.Translate(task.Value, own) == place.Physical.Value || _vcpu.Translate(task.Value, kernel) == place.Physical.Value)

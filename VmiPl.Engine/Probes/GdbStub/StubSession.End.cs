@@ -55,11 +55,10 @@ internal sealed partial class StubSession
         Span<byte> last = stackalloc byte[1];
         foreach (int vcpu in _stepped.Where(_vcpus.Numbers.Contains))
         {
-            string thread = _vcpus.ThreadOf(vcpu);
-            _vcpu.Enter(vcpu, thread);
+            Enter(vcpu);
             if (_vcpu.ReadVirtual(_vcpu.InstructionPointer - 1, 0, last) == 1 && last[0] == Hlt)
                 continue;
-            _connection.Resume("vCont;s:" + thread);
+            _connection.Resume("vCont;s:" + _vcpus.ThreadOf(vcpu));
             if (!_connection.WaitForStop(signal: null, StepTime))
                 _connection.Halt();
             while (_connection.TryTakeStop(out _))

@@ -62,13 +62,13 @@ internal sealed partial class StubSession
     private void Handle(StopReply stop)
     {
         int vcpu = _vcpus.VcpuOf(stop.Thread);
-        _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+        Enter(vcpu);
         // No kernel that runs does so without paging: the machine was reset.
         if ((_vcpu.Current(GuestRegister.Cr0) & Paging) == 0)
             throw BootedAgain();
         bool isWatch = OnWatches(vcpu, stop.Watch, settle: true);
         if (_vcpu.Vcpu != vcpu)
-            _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+            Enter(vcpu);
         // A vCPU that has just met a watchpoint meets a trap at its next instruction when it goes on.
         if (!isWatch)
             OnTrap(vcpu);
@@ -79,11 +79,13 @@ internal sealed partial class StubSession
     /// may not meet it again when they go on (seen with debug registers under <c>kvm_amd</c>), and under TCG they do.</summary>
     private void OnTraps(int except)
     {
+        if (Machine.Accelerator == "tcg")
+            return;
         foreach (int vcpu in _vcpus.Numbers)
         {
-            if (vcpu == except || Machine.Accelerator == "tcg" || _held)
+            if (vcpu == except || _held)
                 continue;
-            _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+            Enter(vcpu);
             OnTrap(vcpu);
         }
     }
@@ -113,7 +115,7 @@ internal sealed partial class StubSession
         {
             if (vcpu == reported)
                 continue;
-            _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+            Enter(vcpu);
             if (OnWatches(null) && settle && Machine.Accelerator == "tcg")
                 Settle(vcpu);
         }
@@ -130,7 +132,7 @@ internal sealed partial class StubSession
         _stepped.Add(vcpu);
         StopReply stop = _stepper.Step(_vcpus.ThreadOf(vcpu));
         Demand(stop);
-        _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+        Enter(vcpu);
         OnWatches(null);
     }
 
@@ -214,7 +216,7 @@ internal sealed partial class StubSession
         Demand(stop);
         if (stop.Watch is { } watched)
         {
-            _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+            Enter(vcpu);
             OnWatches(watched);
             ApplySelections();
         }
@@ -285,7 +287,7 @@ internal sealed partial class StubSession
         foreach (int vcpu in waiting.Length > 0 ? _vcpus.Numbers : [])
         {
             _vcpu.BeginStop(DateTime.UtcNow);
-            _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+            Enter(vcpu);
             foreach (StubProbe probe in waiting)
                 RunProgram(probe, written: null);
         }

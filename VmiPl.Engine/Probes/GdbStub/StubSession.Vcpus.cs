@@ -21,5 +21,8 @@ internal sealed partial class StubSession
         GoOn();
     }
 
+    /// <summary>What is read from now on is this vCPU's.</summary>
+    private void Enter(int vcpu) => _vcpu.Enter(vcpu, _vcpus.ThreadOf(vcpu));
+
     private HashSet<int> Threads() => Machine.ProcessId is { } process ? [.. ProcFs.Threads(process)] : [];
 }

@@ -137,7 +137,7 @@ internal sealed partial class StubSession : IDisposable
     {
         int done = 0;
         _vcpu.BeginStop(DateTime.UtcNow);
-        _vcpu.Enter(_vcpus.Numbers[0], _vcpus.ThreadOf(_vcpus.Numbers[0]));
+        Enter(_vcpus.Numbers[0]);
         long start = Stopwatch.GetTimestamp();
         foreach (StubProbe probe in _inOrder.Where(probe => probe.Placed.Compiled.Site is RequestSite site && site.Request == request && probe.IsActive))
         {
@@ -297,7 +297,7 @@ internal sealed partial class StubSession : IDisposable
     /// SDM volume 3A, table 6-1).</summary>
     private HashSet<ulong> FaultHandlers()
     {
-        _vcpu.Enter(_vcpus.Numbers[0], _vcpus.ThreadOf(_vcpus.Numbers[0]));
+        Enter(_vcpus.Numbers[0]);
         AddressSpace kernel = _guest.OpenKernelSpace();
         (ulong table, ushort limit) = _vcpu.InterruptTable();
         return [.. Enumerable.Range(0, 32).Where(vector => vector is not (1 or 3 or 4)).Select(vector => InterruptGates.Read(kernel, table, limit, vector).Handler).Where(handler => handler != 0)];

@@ -6,13 +6,13 @@ using VmiPl.Errors;
 namespace VmiPl.Probes.GdbStub;
 
 /// <summary>The stub's threads, which are the machine's vCPUs, and how their registers are shown. Asked for while the machine stands still. A thread's
-/// id is the vCPU's number and one (gdbstub/system.c, <c>gdb_get_cpu_index</c>). For the driver's thread.</summary>
+/// id is one more than the vCPU's number (gdbstub/system.c, <c>gdb_get_cpu_index</c>). For the driver's thread.</summary>
 internal sealed class StubVcpus
 {
     private const int MaxVcpus = 4096, PieceChars = 0x400;
     private SortedDictionary<int, string> _threads = [];
 
-    /// <summary>Asks the stub. Throws <c>MonitorProtocol</c> and <c>NotSupported</c>.</summary>
+    /// <summary>Asks the stub. Throws <c>NotSupported</c>, and what <see cref="Refresh"/> throws.</summary>
     public StubVcpus(StubConnection connection)
     {
         byte[] features = connection.Ask("qSupported:swbreak+;hwbreak+;vContSupported+");
