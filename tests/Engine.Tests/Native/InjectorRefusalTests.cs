@@ -1,4 +1,5 @@
 using VmiPl.Interop;
+using VmiPl.Tests.Machines;
 
 namespace VmiPl.Tests.Native;
 
@@ -66,7 +67,8 @@ public sealed class InjectorRefusalTests(InjectorWorkshop workshop) : IClassFixt
         using var target = new InjectorTarget(PollLoop, "poll");
         Assert.Equal(0, InjectorWorkshop.Run(["/bin/kill", "-STOP", $"{target.Id}"]).Code);
         AssertRefused(InjectorWorkshop.NotSafe, "SIGCONT", workshop.Load(target.Id));
-        Assert.Contains("State:\tT (stopped)", File.ReadAllText($"/proc/{target.Id}/status"), StringComparison.Ordinal);
+        // A stopped process wakes as its tracer leaves it, and stops again on its way out of the kernel (kernel/ptrace.c, __ptrace_unlink).
+        IdleQemu.Await(() => File.ReadAllText($"/proc/{target.Id}/status").Contains("State:\tT (stopped)", StringComparison.Ordinal));
         Assert.Equal(0, InjectorWorkshop.Run(["/bin/kill", "-CONT", $"{target.Id}"]).Code);
         target.AssertUnharmed();
         Assert.Equal(InjectorWorkshop.Done, workshop.Load(target.Id).Code);
