@@ -239,20 +239,23 @@ void mini_make(uint32_t vcpus)
     close(kvm);
 }
 
+void mini_set_up(struct mini_vcpu *vcpu, const uint8_t *work, uint64_t rounds)
+{
+    struct kvm_regs regs = {
+        .rip = mini_address(work), .rflags = 2, .rsp = MINI_STACKS_AT + (vcpu->index + 1) * 0x4000, .rdi = mini_page(vcpu->index), .rsi = rounds,
+    };
+    memset(mini.ram + mini_page(vcpu->index), 0, 4096);
+    enter_long_mode(vcpu);
+    if (ioctl(vcpu->fd, KVM_SET_REGS, &regs) != 0)
+        mini_die("the registers");
+    vcpu->is_done = false;
+    vcpu->debug_exits = vcpu->port_exits = 0;
+}
+
 void mini_start(const uint8_t *work, uint64_t rounds)
 {
-    for (uint32_t i = 0; i < mini.count; i++) {
-        struct mini_vcpu *vcpu = &mini.vcpus[i];
-        struct kvm_regs regs = {
-            .rip = mini_address(work), .rflags = 2, .rsp = MINI_STACKS_AT + (i + 1) * 0x4000, .rdi = mini_page(i), .rsi = rounds,
-        };
-        memset(mini.ram + mini_page(i), 0, 4096);
-        enter_long_mode(vcpu);
-        if (ioctl(vcpu->fd, KVM_SET_REGS, &regs) != 0)
-            mini_die("the registers");
-        vcpu->is_done = false;
-        vcpu->debug_exits = vcpu->port_exits = 0;
-    }
+    for (uint32_t i = 0; i < mini.count; i++)
+        mini_set_up(&mini.vcpus[i], work, rounds);
     for (uint32_t i = 0; i < mini.count; i++)
         sem_post(&mini.vcpus[i].may_run);
 }

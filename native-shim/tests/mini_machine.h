@@ -48,8 +48,9 @@ uint64_t mini_address(const uint8_t *label);
 _Atomic uint64_t *mini_word(uint64_t page, uint32_t word);
 uint64_t mini_page(uint32_t vcpu);
 
-/* Makes the machine; then has all vCPUs do a piece of work so often, again and again if need be. */
+/* Makes the machine; then sets a vCPU to the begin of a piece of work, to be done so often; or has all do it, again and again if need be. */
 void mini_make(uint32_t vcpus);
+void mini_set_up(struct mini_vcpu *vcpu, const uint8_t *work, uint64_t rounds);
 void mini_start(const uint8_t *work, uint64_t rounds);
 
 /* Tells them to stop, and waits until they have. The errors that they saw. */

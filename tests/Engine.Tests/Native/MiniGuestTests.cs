@@ -3,8 +3,8 @@ using VmiPl.TestGuests;
 
 namespace VmiPl.Tests.Native;
 
-/// <summary>The shim on a KVM machine of its own (<c>native-shim/tests/mini_guest.c</c>): what traps do, against what the guest sees. Where
-/// this machine has no KVM of its processor's, in the KVM lab.</summary>
+/// <summary>The shim on a KVM machine of its own (<c>native-shim/tests/mini_guest.c</c>): what traps do, against what the guest sees. On this
+/// machine's KVM, which may be a software one that does not do all, and in the KVM lab.</summary>
 public sealed class MiniGuestTests(NativeMake make, ITestOutputHelper output) : IClassFixture<NativeMake>
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -19,21 +19,34 @@ public sealed class MiniGuestTests(NativeMake make, ITestOutputHelper output) : 
         LabResult result = await KvmLab.RunAsync([program, "all"], new LabOptions { Timeout = TimeSpan.FromMinutes(20) }, Cancel);
         output.WriteLine($"{result.Duration.TotalSeconds:0} s in the lab");
         Check(result.ExitCode, result.Output);
+        Assert.DoesNotContain("not for this KVM", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Every_scenario_passes_on_this_machine()
+    public async Task Every_scenario_that_this_machines_KVM_can_passes()
     {
-        string cpu = await File.ReadAllTextAsync("/proc/cpuinfo", Cancel);
-        Assert.SkipUnless(cpu.Contains(" svm", StringComparison.Ordinal) || cpu.Contains(" vmx", StringComparison.Ordinal),
-            "This processor has no virtualization that KVM could use.");
+        (int exitCode, string text) = await RunHereAsync("all");
+        Check(exitCode, text);
+    }
+
+    [Fact]
+    public async Task This_machines_KVM_can_every_scenario()
+    {
+        (int exitCode, string text) = await RunHereAsync("missing");
+        Assert.True(exitCode == 0, text);
+        Assert.SkipWhen(text.Length > 0, "Without the shim, too, this machine's KVM does not do what these scenarios need: "
+            + string.Join(", ", text.Split('\n', StringSplitOptions.RemoveEmptyEntries)) + ". They run in the lab.");
+    }
+
+    private async Task<(int ExitCode, string Text)> RunHereAsync(string what)
+    {
         Assert.SkipUnless(CanOpenKvm(), "/dev/kvm cannot be opened here.");
         string program = await BuildAsync();
-        var start = new ProcessStartInfo(program, "all") { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(program, what) { RedirectStandardOutput = true };
         using Process process = Process.Start(start)!;
         string text = await process.StandardOutput.ReadToEndAsync(Cancel);
         await process.WaitForExitAsync(Cancel);
-        Check(process.ExitCode, text);
+        return (process.ExitCode, text);
     }
 
     private async Task<string> BuildAsync()
