@@ -287,6 +287,8 @@ enum vmi_record_kind {
     VMI_RECORD_ENDED = 2,    /* a program did not end by itself: `schema` is the vmi_end, `sequence` the instruction */
     VMI_RECORD_PAD = 3,
     VMI_RECORD_SELECTED = 4, /* a program has selected a body: `schema` is its number */
+    VMI_RECORD_KEPT = 5,     /* data of an event that wants the machine paused: nobody is to hear of it before VMI_NOTICE_PAUSE of its vCPU has been
+                                followed, as whoever hears of a pause may resume the machine at once */
 };
 
 #endif

@@ -76,7 +76,7 @@ static void emit(void *host, uint32_t schema, const void *record, size_t size)
 {
     struct vmi_vcpu *vcpu = host;
     vcpu->acted = true;
-    struct vmi_origin origin = origin_of(vcpu, VMI_RECORD_DATA, schema);
+    struct vmi_origin origin = origin_of(vcpu, vcpu->wants_pause ? VMI_RECORD_KEPT : VMI_RECORD_DATA, schema);
     if (vmi_batch_add(&vcpu->batch, &origin, record, size))
         return;
     vmi_event_flush(vcpu);

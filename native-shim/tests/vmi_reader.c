@@ -37,7 +37,7 @@ static void look_at(struct vmi_reader *reader, const struct vmi_record *record)
             complain(reader, "a loss does not begin where the records ended");
         *next += record->schema;
         reader->told[record->probe] += record->schema;
-    } else if (record->kind == VMI_RECORD_DATA) {
+    } else if (record->kind == VMI_RECORD_DATA || record->kind == VMI_RECORD_KEPT) {
         if (record->sequence != *next)
             complain(reader, "a record is missing without a word");
         *next = record->sequence + 1;

@@ -16,6 +16,8 @@ internal sealed class ShimPump : IDisposable
     private readonly IDriverEvents _events;
     private readonly string _machine;
     private readonly IReadOnlySet<int> _probes;
+    private readonly PauseGate _pauses;
+    private readonly TimeSpan _answerTime;
     private readonly EventSignal _stop = new();
     private readonly Dictionary<int, ulong> _announced = [];
     private readonly Thread _thread;
@@ -25,13 +27,16 @@ internal sealed class ShimPump : IDisposable
     private volatile bool _finishing;
     private volatile VmiException? _problem;
 
-    /// <summary>Makes a pump for the records of these probes; it starts at once. Owns nothing.</summary>
-    public ShimPump(ShimRing ring, IDriverEvents events, string machine, IReadOnlySet<int> probes)
+    /// <summary>Makes a pump for the records of these probes; it starts at once. Owns nothing. A vCPU that wants a pause is held for
+    /// <paramref name="answerTime"/> at most.</summary>
+    public ShimPump(ShimRing ring, IDriverEvents events, string machine, IReadOnlySet<int> probes, PauseGate pauses, TimeSpan answerTime)
     {
         _ring = ring;
         _events = events;
         _machine = machine;
         _probes = probes;
+        _pauses = pauses;
+        _answerTime = answerTime;
         _thread = new Thread(Run) { Name = $"VmiPl records of {machine}", IsBackground = true };
         _thread.Start();
     }
@@ -60,6 +65,7 @@ internal sealed class ShimPump : IDisposable
     public bool Finish(TimeSpan time)
     {
         _finishing = true;
+        _pauses.Open();
         _stop.Set();
         return _thread.Join(time);
     }
@@ -116,9 +122,11 @@ internal sealed class ShimPump : IDisposable
         var origin = new RecordOrigin(DateTime.UnixEpoch.AddTicks((long)(record.Time / 100)), (long)record.Sequence, _machine, record.Vcpu);
         switch (record.Kind)
         {
-            case AbiRecordKind.Data:
+            case AbiRecordKind.Data or AbiRecordKind.Kept:
                 if (record.Schema >= (uint)_schemas)
                     throw ShimProtocol.Broken($"a record of schema {record.Schema}, which there is not");
+                if (record.Kind == AbiRecordKind.Kept)
+                    _pauses.Await(record.Vcpu, origin.Time, _answerTime);
                 _events.Record((int)record.Schema, origin, bytes);
                 break;
             case AbiRecordKind.Loss:

@@ -110,7 +110,7 @@ internal sealed class ShimRing : IDisposable
         record = MemoryMarshal.Read<AbiRecord>(_memory.View(at, HeadBytes));
         if (record.Size < (uint)HeadBytes || record.Size % 8 != 0 || record.Size > left || record.Size > ready)
             throw ShimProtocol.Broken($"a record of {record.Size} bytes");
-        if (record.Kind > AbiRecordKind.Selected)
+        if (record.Kind > AbiRecordKind.Kept)
             throw ShimProtocol.Broken($"a record of kind {(int)record.Kind}");
         if (record.Kind != AbiRecordKind.Pad)
         {

@@ -32,6 +32,7 @@ internal sealed class ShimSession : IDisposable
     private readonly ImmutableDictionary<int, ShimProbe> _probes;
     private readonly TrapKind _kind;
     private readonly ModuleTracker? _modules;
+    private readonly PauseGate _pauses = new();
     private readonly ShimPump _pump;
     private readonly GuestCode _code;
     private readonly ReadJudge _judge;
@@ -57,7 +58,7 @@ internal sealed class ShimSession : IDisposable
         _judge = new ReadJudge(_code);
         _standstill = new StandstillWatch(Machine, events);
         _threads = new ThreadReader(Machine);
-        _pump = new ShimPump(link.Ring, events, Machine.Name, _inOrder.Select(probe => probe.Id).ToHashSet());
+        _pump = new ShimPump(link.Ring, events, Machine.Name, _inOrder.Select(probe => probe.Id).ToHashSet(), _pauses, Machine.Limits.ShimAnswerTime);
     }
 
     private VmiMachine Machine => _guest.Machine;
@@ -335,6 +336,7 @@ internal sealed class ShimSession : IDisposable
         {
             _events.Notice($"The machine could not be paused: {e.Message}", isError: true, (int)pause.Probe);
         }
+        _pauses.Follow((int)pause.Vcpu);
         Continue(pause.Vcpu, pause.Number, 0);
     }
 

@@ -39,4 +39,4 @@ internal enum AbiWrite : byte { Register = 0, Status = 1, ClearTs = 2 }
 internal enum AbiAnswer : uint { Yes = 1, Always = 2 }
 
 /// <summary><c>enum vmi_record_kind</c>.</summary>
-internal enum AbiRecordKind : ushort { Data = 0, Loss = 1, Ended = 2, Pad = 3, Selected = 4 }
+internal enum AbiRecordKind : ushort { Data = 0, Loss = 1, Ended = 2, Pad = 3, Selected = 4, Kept = 5 }

@@ -45,8 +45,12 @@ internal sealed class FakeMachineMonitor : IMachineMonitor
 
     public MachineState QueryState() => _state;
 
+    /// <summary>Is called before the machine is paused.</summary>
+    public Action Pausing { get; set; } = () => { };
+
     public void Suspend()
     {
+        Pausing();
         _state = MachineState.Paused;
         Pauses++;
     }

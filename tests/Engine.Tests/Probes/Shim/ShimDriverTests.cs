@@ -190,6 +190,29 @@ public sealed class ShimDriverTests : IDisposable
         Assert.Equal((1u, 33u), (answer.Vcpu, answer.Number));
     }
 
+    /// <summary>Whoever hears of a pause may resume the machine, which has to be paused by then.</summary>
+    [Fact]
+    public async Task A_pause_is_told_when_the_machine_is_paused()
+    {
+        Start(Execute(0, _place));
+        ulong time = (ulong)(DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
+        Assert.True(_shim.Ring.TryWrite(new AbiRecord { Kind = AbiRecordKind.Kept, Vcpu = 1, Time = time }, [1]));
+        Assert.True(_shim.Ring.TryWrite(new AbiRecord { Kind = AbiRecordKind.Data, Vcpu = 0, Sequence = 1, Time = time }, [2]));
+        _shim.Ring.Wake();
+        await Said.AwaitAsync(() => !_shim.Ring.IsWaitedFor);
+        Assert.Empty(_said.Records);
+        int heard = -1;
+        _monitor.Pausing = () => heard = _said.Records.Count;
+        _shim.Notice(AbiNotice.Pause, new AbiPause { Vcpu = 1, Probe = 0, Number = 33 });
+        await Said.AwaitAsync(() => _said.Records.Count == 2);
+        Assert.Equal((1, 0), (_monitor.Pauses, heard));
+        Assert.Empty(_said.Notices);
+        // Nothing is kept of a session that ends.
+        Assert.True(_shim.Ring.TryWrite(new AbiRecord { Kind = AbiRecordKind.Kept, Vcpu = 2, Sequence = 2, Time = time }, [3]));
+        _driver!.Stop();
+        Assert.Equal([(0, 0L, 1L), (0, 1L, 2L), (0, 2L, 3L)], _said.Records);
+    }
+
     [Theory]
     [InlineData(2, false, true)]
     [InlineData(4, true, true)]

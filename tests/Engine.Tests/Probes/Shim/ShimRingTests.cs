@@ -132,7 +132,7 @@ public sealed class ShimRingTests
             case "over the end": Put(record with { Size = Bytes + 8 }); made.Head = Bytes; break;
             case "over the head": Put(record with { Size = 56 }); break;
             case "more inside": Put(record with { Bytes = 9 }); break;
-            case "kind": Put(record with { Kind = (AbiRecordKind)5 }); break;
+            case "kind": Put(record with { Kind = (AbiRecordKind)6 }); break;
             case "head too far": made.Head = Bytes + 8; break;
             case "head behind": made.Head = ulong.MaxValue - 7; break;
             case "head odd": made.Head = 47; break;
