@@ -7,11 +7,11 @@ namespace VmiPl.Probes.Shim;
 internal sealed class PauseGate
 {
     private readonly object _sign = new();
-    private readonly Dictionary<int, DateTime> _followed = [];
+    private readonly Dictionary<ushort, DateTime> _followed = [];
     private bool _isOpen;
 
     /// <summary>The pause that a vCPU waited for has been followed, or could not be.</summary>
-    public void Follow(int vcpu)
+    public void Follow(ushort vcpu)
     {
         lock (_sign)
         {
@@ -32,7 +32,7 @@ internal sealed class PauseGate
 
     /// <summary>Waits until the pause of an event at <paramref name="time"/> has been followed, at most <paramref name="most"/>: the vCPU is held no longer
     /// either.</summary>
-    public void Await(int vcpu, DateTime time, TimeSpan most)
+    public void Await(ushort vcpu, DateTime time, TimeSpan most)
     {
         long start = Stopwatch.GetTimestamp();
         lock (_sign)

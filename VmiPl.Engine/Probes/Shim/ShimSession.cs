@@ -336,7 +336,8 @@ internal sealed class ShimSession : IDisposable
         {
             _events.Notice($"The machine could not be paused: {e.Message}", isError: true, (int)pause.Probe);
         }
-        _pauses.Follow((int)pause.Vcpu);
+        // A record has no more of the number; a QEMU that was taken over may send any.
+        _pauses.Follow((ushort)pause.Vcpu);
         Continue(pause.Vcpu, pause.Number, 0);
     }
 

@@ -194,7 +194,7 @@ public sealed class ShimDriverTests : IDisposable
     [Fact]
     public async Task A_pause_is_told_when_the_machine_is_paused()
     {
-        Start(Execute(0, _place));
+        Start(new VmiLimits { ShimRingBytes = RingBytes, ShimTimeout = Patience, ShimAnswerTime = 2 * Patience }, Execute(0, _place));
         ulong time = (ulong)(DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
         Assert.True(_shim.Ring.TryWrite(new AbiRecord { Kind = AbiRecordKind.Kept, Vcpu = 1, Time = time }, [1]));
         Assert.True(_shim.Ring.TryWrite(new AbiRecord { Kind = AbiRecordKind.Data, Vcpu = 0, Sequence = 1, Time = time }, [2]));
