@@ -10,6 +10,7 @@ namespace VmiPl.Streams.Keyboard;
 public sealed class KeyboardCapture : IDisposable
 {
     private const int LookEveryMs = 200, LastKeysMs = 2000;
+    // QEMU 11 turns numbers into names first, and has the first event only (ui/trace-events).
     private static readonly string[] Events = ["input_event_key_qcode", "input_event_key_number"];
     private readonly IMachineMonitor _monitor;
     private readonly IKeySink _sink;
@@ -23,7 +24,7 @@ public sealed class KeyboardCapture : IDisposable
     {
         _monitor = machine.GetMonitor();
         _sink = sink;
-        string[] off = [.. Events.Where(IsOff)];
+        string[] off = EventsThatAreOff();
         _log = new LogFile(processId, _monitor);
         try
         {
@@ -64,17 +65,17 @@ public sealed class KeyboardCapture : IDisposable
             _sink.Trouble($"QEMU's log could not be put back: {problem}");
     }
 
-    /// <summary>Whether the event is there and off; QEMU prints <c>NAME : state 0</c> for each (7.2, 10.0).</summary>
-    private bool IsOff(string name)
+    /// <summary>Of the events that this QEMU has, those that are off; it prints <c>NAME : state 0</c> for one (7.2, 10.0, 11.1).</summary>
+    private string[] EventsThatAreOff()
     {
-        string text = _monitor.HumanCommand($"info trace-events {name}");
+        string state = string.Concat(Events.Select(name => _monitor.HumanCommand($"info trace-events {name}")));
         // Of QEMU's trace backends only "log" can be read here; its help says whether it has that one (util/log.c, monitor/hmp.c).
-        if (!text.Contains(name + " : state ", StringComparison.Ordinal) || !_monitor.HumanCommand("help log").Contains("trace:PATTERN", StringComparison.Ordinal))
+        if (!Events.Any(name => state.Contains(name + " : state ", StringComparison.Ordinal)) || !_monitor.HumanCommand("help log").Contains("trace:PATTERN", StringComparison.Ordinal))
             throw new VmiException(
                 VmiErrorCode.NotSupported,
                 "This QEMU was built without the trace backend `log`, through which its keys are seen. Debian's and Ubuntu's have it; one of your own needs `configure --enable-trace-backends=log`.",
-                name);
-        return text.Contains(name + " : state 0", StringComparison.Ordinal);
+                Events[0]);
+        return [.. Events.Where(name => state.Contains(name + " : state 0", StringComparison.Ordinal))];
     }
 
     private void SwitchOn(string name)
