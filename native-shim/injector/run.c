@@ -52,9 +52,18 @@ static struct user_regs_struct send_off(struct vmi_target *target, struct vmi_tr
 
 enum step { STEP_NONE, STEP_DONE, STEP_AGAIN };
 
+/* At the end of the trampoline's system call. That of rt_sigreturn is seen there as well, behind a signal that was handled on the way: it leaves
+   no call's number, and in rax what was there before. */
+static bool is_at_end(const struct vmi_target *target, const struct vmi_trampoline *trampoline, const struct user_regs_struct *now)
+{
+    return trampoline->operation == VMI_OPERATION_SYSCALL && now->orig_rax == trampoline->function && now->rax != (uint64_t)-ENOSYS
+        && now->rip > entry_of(target) && now->rip < target->room + target->room_bytes;
+}
+
 /* Deals with one stop on the way. A signal that was waiting when the thread was sent off belongs to the interrupted call, which
    has to tell of it: the thread is put back, as if nothing had been, and sent off another time. */
-static enum step deal_with(struct vmi_target *target, const struct user_regs_struct *before, int how, int64_t *result, int64_t deadline)
+static enum step deal_with(struct vmi_target *target, const struct vmi_trampoline *trampoline, const struct user_regs_struct *before, int how, int64_t *result,
+    int64_t deadline)
 {
     int signal;
     struct user_regs_struct now;
@@ -72,10 +81,9 @@ static enum step deal_with(struct vmi_target *target, const struct user_regs_str
         vmi_tracee_resume(target->pid, PTRACE_CONT, signal);
         return STEP_AGAIN;
     }
-    bool ours = now.rip > entry_of(target) && now.rip < target->room + target->room_bytes;
-    if (stop == VMI_STOP_SYSCALL && ours && now.rax != (uint64_t)-ENOSYS)
+    bool done = stop == VMI_STOP_SYSCALL && is_at_end(target, trampoline, &now);
+    if (done)
         *result = (int64_t)now.rax;
-    bool done = stop == VMI_STOP_SYSCALL && ours && now.rax != (uint64_t)-ENOSYS;
     vmi_tracee_resume(target->pid, done ? PTRACE_CONT : how, signal);
     return done ? STEP_DONE : STEP_NONE;
 }
@@ -103,7 +111,7 @@ int64_t vmi_run_syscall(struct vmi_target *target, struct vmi_trampoline *trampo
             before = send_off(target, trampoline, &since);
             vmi_tracee_resume(target->pid, PTRACE_SYSCALL, 0);
         }
-        step = deal_with(target, &before, PTRACE_SYSCALL, &result, deadline);
+        step = deal_with(target, trampoline, &before, PTRACE_SYSCALL, &result, deadline);
         if (step != STEP_DONE && vmi_now_us() >= deadline)
             give_up(target);
     }
@@ -127,7 +135,7 @@ struct vmi_report vmi_run_call(struct vmi_target *target, struct vmi_trampoline 
             before = send_off(target, trampoline, &since);
             vmi_tracee_resume(target->pid, PTRACE_CONT, 0);
         }
-        step = deal_with(target, &before, PTRACE_CONT, &none, vmi_now_us() + LOOK_US);
+        step = deal_with(target, trampoline, &before, PTRACE_CONT, &none, vmi_now_us() + LOOK_US);
         if (vmi_now_us() >= deadline)
             give_up(target);
     } while (step == STEP_AGAIN || !vmi_channel_report(channel, &report));

@@ -1,9 +1,10 @@
 /* A target that notices everything: it waits in a system call with known values in all registers, the flags and the red zone, and ends
    when any of them, or the call's result, is not what it has to be. Another thread keeps the allocator busy.
 
-       pollloop poll|ppoll|masked|epoll_wait|select|clock_nanosleep|pause
+       pollloop poll|ppoll|masked|epoll_wait|select|clock_nanosleep|pause [MICROSECONDS]
 
-   masked is ppoll again, which alone lets a signal in: each one that is handled must end it, as a program may rely on that.
+   masked is ppoll again, which alone lets a signal in: each one that is handled must end it, as a program may rely on that. With it and
+   with pause a signal comes every millisecond, or as often as is said.
 
    It prints "ready"; then it answers each byte on its standard input with a line that tells how many rounds it has made. */
 #define _GNU_SOURCE
@@ -83,13 +84,13 @@ static void handle(int signal)
 }
 
 /* To this thread alone: the other one's calls must not be ended instead. */
-static void signal_often(void)
+static void signal_every(long nanoseconds)
 {
     sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = handle }, NULL);
     struct sigevent notify = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1, .sigev_notify_thread_id = gettid() };
     timer_t timer;
     timer_create(CLOCK_MONOTONIC, &notify, &timer);
-    timer_settime(timer, 0, &(struct itimerspec){ .it_interval.tv_nsec = 1000000, .it_value.tv_nsec = 1000000 }, NULL);
+    timer_settime(timer, 0, &(struct itimerspec){ .it_interval.tv_nsec = nanoseconds, .it_value.tv_nsec = nanoseconds }, NULL);
 }
 
 static struct pollfd input = { .fd = 0, .events = POLLIN };
@@ -158,6 +159,7 @@ static void compare(const struct registers *before, const struct registers *afte
 int main(int argc, char **argv)
 {
     const char *kind = argc > 1 ? argv[1] : "poll";
+    long signal_ns = argc > 2 ? atol(argv[2]) * 1000 : 1000000;
     has_avx = __builtin_cpu_supports("avx2");
     epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = { .events = EPOLLIN };
@@ -165,13 +167,13 @@ int main(int argc, char **argv)
     pthread_t thread;
     pthread_create(&thread, NULL, allocate, NULL);
     if (strcmp(kind, "pause") == 0) {
-        signal_often();
+        signal_every(signal_ns);
     } else if (strcmp(kind, "masked") == 0) {
         sigset_t one;
         sigemptyset(&one);
         sigaddset(&one, SIGUSR1);
         pthread_sigmask(SIG_BLOCK, &one, NULL);
-        signal_often();
+        signal_every(signal_ns);
     }
     printf("ready\n");
     fflush(stdout);

@@ -36,6 +36,21 @@ public sealed class InjectorTests(InjectorWorkshop workshop) : IClassFixture<Inj
         }
     }
 
+    // Whose end the injector sees as that of a call; one in thirty came at the moment that matters.
+    [Fact]
+    public void A_signal_that_is_handled_on_the_way_is_not_the_end_of_a_call()
+    {
+        using var target = new InjectorTarget(PollLoop, "pause", "300");
+        string[] files = ProcessTrace.Files(target.Id);
+        for (int times = 0; times < 100; times++)
+        {
+            AssertDone(workshop.Load(target.Id));
+            AssertDone(workshop.Unload(target.Id));
+        }
+        Assert.Equal(files, ProcessTrace.Files(target.Id));
+        target.AssertUnharmed();
+    }
+
     [Fact]
     public void A_second_load_is_refused_and_the_first_one_stays()
     {
