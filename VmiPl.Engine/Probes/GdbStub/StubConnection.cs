@@ -5,16 +5,21 @@ using VmiPl.Interop;
 
 namespace VmiPl.Probes.GdbStub;
 
-/// <summary>A conversation with QEMU's gdbstub. Three things of it that a client must know (gdbstub.c, <c>gdb_read_byte</c>; 7.2 to 10.0): while the
-/// machine runs, any byte stops it and is lost, and the rest of its packet with it; an answer counts as acknowledged when the next packet begins, so
-/// that acknowledgements need not, and while the machine runs must not, be sent; a stop is told whenever the machine stops, whoever stopped it.
-/// Owns the socket. For one thread, but <see cref="Dispose"/>.</summary>
+/// <summary>A conversation with QEMU's gdbstub. What a client must know of it (gdbstub.c, <c>gdb_read_byte</c> and <c>gdb_vm_state_change</c>; 7.2 to 11.1):
+/// while the machine runs, any byte stops it and is lost; an answer waits for its acknowledgment, and all but that and a packet's begin are lost until
+/// then; a stop is told whenever the machine stops, whoever stopped it, but from 8.1 on only where the last byte taken was 0x03 to a machine that ran,
+/// or the end of a packet that may resume one. Owns the socket. For one thread, but <see cref="Dispose"/>.</summary>
 internal sealed class StubConnection : IDisposable
 {
     // A stop is told once for each time that somebody resumes the machine.
     private const int MaxStops = 64;
 
-    private static readonly byte[] InterruptAndAsk = [(byte)'+', 3, .. RemoteProtocol.Frame("qC")];
+    // Behind these a packet begins, whatever came before; where somebody has resumed the machine, they stop it, which is told. The first is lost
+    // where an answer waits for the second, and the third where none did.
+    private static readonly byte[] Interrupt = [3, (byte)'+', 3];
+
+    // May resume the machine as far as QEMU knows, so that stops are told from then on; does not, as there is no such action.
+    private const string Listen = "vCont;x";
 
     private readonly Socket _socket;
     private readonly RemoteProtocol _protocol = new();
@@ -35,21 +40,25 @@ internal sealed class StubConnection : IDisposable
     /// <summary>The oldest stop that was told, or false.</summary>
     public bool TryTakeStop(out StopReply stop) => _stops.TryDequeue(out stop!);
 
+    /// <summary>Whether QEMU tells of the next stop: not where anything was asked since the machine was resumed or halted.</summary>
+    public bool IsToldOfStops { get; private set; }
+
     /// <summary>Stops the machine where it runs, and has everything said that QEMU has to say: afterwards all stops are in the queue, and the machine
-    /// stands still until it is resumed.</summary>
+    /// stands still until it is resumed. If somebody else does that, its next stop is told.</summary>
     public void Halt()
     {
-        Send(InterruptAndAsk);
-        Answer("qC", Deadline(), packet => packet.Length >= 2 && packet[0] == 'Q' && packet[1] == 'C', resend: null);
+        Request(Listen);
+        // What comes before it was the answer to something that was given up.
+        Answer(Listen, Deadline(), packet => packet is [] or [(byte)'E', ..]);
+        IsToldOfStops = true;
     }
 
-    /// <summary>Sends a request to a machine that stands still and gives its answer. An interrupt that is told meanwhile means that somebody had resumed
-    /// the machine and the request stopped it and was lost: it is sent again. A trap that the machine has met before is answered behind.</summary>
+    /// <summary>Sends a request to a machine that stands still and gives its answer. Where somebody had resumed the machine, it is stopped first, which
+    /// is told. So is a trap that the machine has met before.</summary>
     public byte[] Ask(string request)
     {
-        byte[] framed = RemoteProtocol.Frame(request);
-        Send(framed);
-        return Answer(request, Deadline(), _ => true, framed);
+        Request(request);
+        return Answer(request, Deadline(), _ => true);
     }
 
     /// <summary>As <see cref="Ask"/>, for requests that are answered with <c>OK</c>. False where the stub refuses.</summary>
@@ -65,13 +74,12 @@ internal sealed class StubConnection : IDisposable
     /// <summary>Runs a command of the human monitor through the stub and gives its text, with LF line ends; null where the stub has no such door.</summary>
     public string? HumanCommand(string command)
     {
-        byte[] framed = RemoteProtocol.Frame("qRcmd," + Convert.ToHexStringLower(Encoding.ASCII.GetBytes(command)));
-        Send(framed);
+        Request("qRcmd," + Convert.ToHexStringLower(Encoding.ASCII.GetBytes(command)));
         long deadline = Deadline();
         var text = new StringBuilder();
         while (true)
         {
-            byte[] answer = Answer(command, deadline, _ => true, text.Length == 0 ? framed : null);
+            byte[] answer = Answer(command, deadline, _ => true);
             if (answer.AsSpan().SequenceEqual("OK"u8))
                 return text.ToString().ReplaceLineEndings("\n");
             if (answer.Length == 0 || answer[0] == 'E')
@@ -83,7 +91,11 @@ internal sealed class StubConnection : IDisposable
     }
 
     /// <summary>Resumes the machine or a part of it: no answer, but a stop at some time.</summary>
-    public void Resume(string request) => Send(RemoteProtocol.Frame(request));
+    public void Resume(string request)
+    {
+        Request(request);
+        IsToldOfStops = true;
+    }
 
     /// <summary>Waits until a stop has been told. Throws <c>Timeout</c>.</summary>
     public StopReply WaitForStop()
@@ -124,14 +136,18 @@ internal sealed class StubConnection : IDisposable
 
     private long Deadline() => Environment.TickCount64 + _timeout;
 
-    private byte[] Answer(string request, long deadline, Func<byte[], bool> isAnswer, byte[]? resend)
+    private void Request(string request)
+    {
+        IsToldOfStops = false;
+        Send([.. Interrupt, .. RemoteProtocol.Frame(request)]);
+    }
+
+    private byte[] Answer(string request, long deadline, Func<byte[], bool> isAnswer)
     {
         for (bool isLate = false; !isLate && TryReceive(null, deadline, out byte[]? packet); isLate = Environment.TickCount64 > deadline)
         {
             if (packet is not null && isAnswer(packet))
                 return packet;
-            if (packet is null && resend is not null && _stops.Last().Signal != StopReply.Trap)
-                Send(resend);
         }
         throw new VmiException(VmiErrorCode.Timeout, $"QEMU's gdbstub did not answer '{request}' within {_timeout / 1000.0:0.#} s.");
     }

@@ -154,6 +154,7 @@ internal sealed partial class StubSession : IDisposable
     /// <summary>Waits for an event and deals with it. False where none has come, or the signal was given.</summary>
     public bool AwaitEvent(EventSignal signal, TimeSpan time)
     {
+        ListenWhileHeld();
         if (!_connection.WaitForStop(signal, time))
             return false;
         OnStop();

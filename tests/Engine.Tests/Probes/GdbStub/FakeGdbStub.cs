@@ -4,9 +4,10 @@ using System.Text;
 
 namespace VmiPl.Tests.Probes.GdbStub;
 
-/// <summary>A machine with two vCPUs and a gdbstub that takes bytes as QEMU's does (gdbstub.c of 7.2, gdb_read_byte): a running
+/// <summary>A machine with two vCPUs and a gdbstub that takes bytes as QEMU's does (gdbstub.c of 7.2 and 11.1, gdb_read_byte): a running
 /// machine is stopped by any byte, which is lost; an answer that is not acknowledged makes it deaf to all but <c>+</c> and
-/// <c>$</c>; a packet that was cut short stays in its buffer, also for the next client; a command after a detach crashes it.</summary>
+/// <c>$</c>; a packet that was cut short stays in its buffer, also for the next client; a command after a detach crashes it. From 8.1 on a stop
+/// is told only where the last byte was the end of a packet that may resume the machine, or 0x03 while it ran.</summary>
 internal sealed class FakeGdbStub : IDisposable
 {
     private enum Reading { Idle, Line, Escape, Repeat, FirstDigit, SecondDigit }
@@ -15,18 +16,19 @@ internal sealed class FakeGdbStub : IDisposable
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly Lock _lock = new();
     private readonly ManualResetEventSlim _awake = new(initialState: true);
-    private readonly bool _knowsNoAck;
+    private readonly bool _knowsNoAck, _tellsAllStops;
     private readonly HashSet<string>[] _breakpoints = [[], []];
     private readonly StringBuilder _line = new();
     private Socket? _client;
     private Reading _state;
     private byte _sum, _check;
     private int _chosen;
-    private bool _isAtEvent, _attached, _acks = true, _waitsForAck, _closed;
+    private bool _isAtEvent, _attached, _mayTell, _acks = true, _waitsForAck, _closed;
 
-    public FakeGdbStub(string path, bool knowsNoAck)
+    public FakeGdbStub(string path, bool knowsNoAck, bool tellsAllStops = true)
     {
         _knowsNoAck = knowsNoAck;
+        _tellsAllStops = tellsAllStops;
         _listener.Bind(new UnixDomainSocketEndPoint(path));
         _listener.Listen(1);
         _ = Task.Run(Serve);
@@ -103,6 +105,7 @@ internal sealed class FakeGdbStub : IDisposable
                 {
                     _client = client;
                     _attached = true;
+                    _mayTell = false;
                     _chosen = 0;
                 }
                 PauseByMonitor();
@@ -147,8 +150,11 @@ internal sealed class FakeGdbStub : IDisposable
             IsRunning = false;
             _isAtEvent = news.StartsWith("T05", StringComparison.Ordinal);
             Stops++;
-            if (_attached)
+            if (_attached && (_tellsAllStops || _mayTell))
+            {
                 Answer(news);
+                _mayTell = false;
+            }
         }
     }
 
@@ -156,6 +162,7 @@ internal sealed class FakeGdbStub : IDisposable
     {
         if (HasCrashed)
             return;
+        _mayTell = false;
         if (_waitsForAck)
         {
             if (b is (byte)'+' or (byte)'$')
@@ -165,6 +172,7 @@ internal sealed class FakeGdbStub : IDisposable
         }
         if (IsRunning)
         {
+            _mayTell = b == 3;
             Stop("T02thread:01;");
             return;
         }
@@ -249,7 +257,11 @@ internal sealed class FakeGdbStub : IDisposable
                 Answer("QCp1.1");
                 break;
             case "c":
-                IsRunning = true;
+                IsRunning = _mayTell = true;
+                break;
+            case "vCont;x":
+                _mayTell = true;
+                Answer("");
                 break;
             case "D;1" or "D":
                 foreach (HashSet<string> each in _breakpoints)

@@ -11,12 +11,17 @@ public sealed class StubConnectionTests
 {
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(50);
 
-    [Fact]
-    public void A_running_machine_is_halted_and_all_its_stops_are_told()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_running_machine_is_halted_and_all_its_stops_are_told(bool tellsAllStops)
     {
         using var folder = new TemporaryFolder();
-        using var stub = new FakeGdbStub(folder.File("s"), knowsNoAck: false);
+        using var stub = new FakeGdbStub(folder.File("s"), knowsNoAck: false, tellsAllStops);
         using StubConnection connection = Connect(folder);
+        connection.Halt();
+        Assert.Equal(tellsAllStops, connection.TryTakeStop(out _));
+        connection.Resume("c");
         connection.Halt();
         Assert.Equal(2, connection.WaitForStop().Signal);
         stub.ContinueByMonitor();
@@ -31,14 +36,16 @@ public sealed class StubConnectionTests
         Assert.False(connection.TryTakeStop(out _));
     }
 
-    [Fact]
-    public void A_request_that_only_stops_the_machine_is_sent_again()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_request_to_a_machine_that_somebody_resumed_stops_it_first(bool tellsAllStops)
     {
         using var folder = new TemporaryFolder();
-        using var stub = new FakeGdbStub(folder.File("s"), knowsNoAck: false);
+        using var stub = new FakeGdbStub(folder.File("s"), knowsNoAck: false, tellsAllStops);
         using StubConnection connection = Connect(folder);
         connection.Halt();
-        Assert.True(connection.TryTakeStop(out _));
+        connection.TryTakeStop(out _);
         stub.ContinueByMonitor();
 
         Assert.True(connection.Demand("Z1,1000,1"));
@@ -46,6 +53,24 @@ public sealed class StubConnectionTests
         Assert.Equal(2, stub.BreakpointCount);
         Assert.True(connection.HasStop);
         Assert.Equal(512, connection.Ask("m0,100").Length);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_a_halted_machine_meets_after_somebody_resumed_it_is_told(bool tellsAllStops)
+    {
+        using var folder = new TemporaryFolder();
+        using var stub = new FakeGdbStub(folder.File("s"), knowsNoAck: false, tellsAllStops);
+        using StubConnection connection = Connect(folder);
+        Assert.Equal(512, connection.Ask("m0,100").Length);
+        Assert.False(connection.IsToldOfStops);
+        connection.Halt();
+        Assert.True(connection.IsToldOfStops);
+        connection.TryTakeStop(out _);
+        stub.ContinueByMonitor();
+        stub.Hit();
+        Assert.Equal(StopReply.Trap, connection.WaitForStop().Signal);
     }
 
     [Fact]
@@ -88,12 +113,10 @@ public sealed class StubConnectionTests
     }
 
     [Fact]
-    public void A_command_that_only_stops_the_machine_is_sent_again()
+    public void A_stop_among_a_commands_text_is_none_of_it()
     {
-        int asked = 0;
-        using StubPeer peer = StubPeer.Answering(_ => asked++ == 0 ? ["T02thread:01;"] : ["O61", "OK"]);
+        using StubPeer peer = StubPeer.Answering(_ => ["T02thread:01;", "O61", "OK"]);
         Assert.Equal("a", peer.Connection.HumanCommand("id"));
-        Assert.Equal(2, asked);
         Assert.True(peer.Connection.HasStop);
     }
 
