@@ -7,33 +7,80 @@
 #include "mini_client.h"
 #include "mini_machine.h"
 
-enum { PORT = 0x59, ROUNDS = 40, TRIES = 80, KINDS = 6 };
+enum { PORT = 0x59, ROUNDS = 40, TRIES = 80 };
+
+/* What an event does. */
+enum kind { FLOOR, EMPTY, FILTER, ONE_REGISTER, TEN_REGISTERS, TASKS, STEPPED, KINDS };
 
 static struct mini_client client;
 
 static const char *const kinds[KINDS] = {
-    "floor: the probe is switched off", "an empty program", "a filter that says no", "one register", "ten registers and 64 bytes", "stepped, the probe is switched off",
+    [FLOOR] = "floor: the probe is switched off", [EMPTY] = "an empty program", [FILTER] = "a filter that says no", [ONE_REGISTER] = "one register",
+    [TEN_REGISTERS] = "ten registers and 64 bytes", [TASKS] = "a process list of 100 tasks", [STEPPED] = "stepped, the probe is switched off",
 };
+
+/* A list of tasks as a kernel has one, each on a page of its own: the next one's address, an id and a name. */
+enum { TASKS_AT = 0x600000, TASK_BYTES = 0x1000, TASK_COUNT = 100, TASK_ID = 8, TASK_NAME = 16, TASK_NAME_BYTES = 16 };
+
+static void make_tasks(void)
+{
+    for (uint64_t i = 0; i < TASK_COUNT; i++) {
+        uint8_t *task = mini.ram + TASKS_AT + i * TASK_BYTES;
+        memcpy(task, &(uint64_t){ TASKS_AT + (i + 1) % TASK_COUNT * TASK_BYTES }, 8);
+        memcpy(task + TASK_ID, &(uint32_t){ (uint32_t)i }, 4);
+        snprintf((char *)task + TASK_NAME, TASK_NAME_BYTES, "task-%u", (unsigned)i);
+    }
+}
+
+/* Reads a member of the task that r6 points to. */
+static void read_member(struct mini_program *program, int32_t offset, int32_t size, int32_t at)
+{
+    mini_program_add(program, 0xbf, 1, 10, 0, 0);
+    mini_program_add(program, 0x07, 1, 0, 0, at);
+    mini_program_add(program, 0xb7, 2, 0, 0, size);
+    mini_program_add(program, 0xbf, 3, 6, 0, 0);
+    mini_program_add(program, 0x07, 3, 0, 0, offset);
+    mini_program_add(program, 0xb7, 4, 0, 0, 0);
+    mini_program_add(program, 0x85, 0, 0, 0, 2);
+}
+
+/* A record for each task, from r6 on; r7 counts them. */
+static void list_tasks(struct mini_program *program)
+{
+    mini_program_add(program, 0xb7, 6, 0, 0, TASKS_AT);
+    mini_program_add(program, 0xb7, 7, 0, 0, TASK_COUNT);
+    uint32_t next_task = program->count;
+    read_member(program, TASK_ID, 4, -24);
+    read_member(program, TASK_NAME, TASK_NAME_BYTES, -16);
+    mini_program_emit(program, 24, -24);
+    read_member(program, 0, 8, -32);
+    mini_program_add(program, 0x79, 6, 10, -32, 0);
+    mini_program_add(program, 0x07, 7, 0, 0, -1);
+    mini_program_add(program, 0x55, 7, 0, (int16_t)(next_task - program->count - 1), 0);
+}
 
 static struct mini_program make_program(int kind)
 {
     struct mini_program program = { 0 };
     switch (kind) {
-    case 2:
+    case FILTER:
         mini_program_register(&program, 4, -8);
         mini_program_add(&program, 0x15, 0, 0, 2, 0);        /* if r0 == 0, which it never is, it hands out a record */
         mini_program_end(&program);
         mini_program_emit(&program, 8, -8);
         break;
-    case 3:
+    case ONE_REGISTER:
         mini_program_register(&program, 4, -8);
         mini_program_emit(&program, 8, -8);
         break;
-    case 4:
+    case TEN_REGISTERS:
         for (uint32_t i = 0; i < 10; i++)
             mini_program_register(&program, i, (int16_t)(-144 + (int)i * 8));
         mini_program_memory(&program, 5, 64, -64);
         mini_program_emit(&program, 144, -144);
+        break;
+    case TASKS:
+        list_tasks(&program);
         break;
     default:
         break;
@@ -67,13 +114,13 @@ static void measure_idle(uint64_t rounds)
 
 static double measure(uint8_t trap, int kind, uint64_t rounds)
 {
-    struct mini_work work = { .sites = 1, .program = { (uint32_t)kind }, .is_off = { kind == 0 || kind == 5 } };
+    struct mini_work work = { .sites = 1, .program = { (uint32_t)kind }, .is_off = { kind == FLOOR || kind == STEPPED } };
     struct vmi_site *site = &work.site[0];
     *site = (struct vmi_site){
         .address = mini_address(mini_one), .physical = mini_address(mini_one), .trap = trap, .resume = VMI_RESUME_SKIP, .length = 4, .port = PORT,
     };
     memcpy(site->original, mini_one, 4);
-    if (kind == 5) {
+    if (kind == STEPPED) {
         site->resume = VMI_RESUME_STEP;
         if (trap == VMI_TRAP_PORT) {
             site->cave = site->cave_physical = MINI_CAVES_AT;
@@ -95,6 +142,7 @@ int mini_measure(uint64_t scale)
 {
     static const struct { uint8_t trap; const char *name; } traps[] = { { VMI_TRAP_EXECUTE, "breakpoint" }, { VMI_TRAP_PORT, "port trap" } };
     mini_make(1);
+    make_tasks();
     printf("one vCPU, best of %d runs of %llu events each\n\n%-47s %10s %10s\n", TRIES, (unsigned long long)(ROUNDS * scale), "", "ns", "ratio");
     measure_idle(ROUNDS * scale);
     mini_client_open(&client, VMI_DROP, 1 << 24);
