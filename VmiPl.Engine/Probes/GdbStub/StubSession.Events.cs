@@ -269,17 +269,13 @@ internal sealed partial class StubSession
         _ran.Clear();
     }
 
-    /// <summary>A machine that somebody resumes is heard of at its next stop only where nothing was asked since it was halted.</summary>
-    private void ListenWhileHeld()
-    {
-        if (_held && !_connection.IsToldOfStops && _migration.Stage == MigrationStage.None)
-            WatchResumption();
-    }
-
     /// <summary>Whether somebody has resumed a machine that was paused, which nobody tells. The stub is asked and not the monitor, which serves one
     /// client at a time: whoever has paused the machine needs it to resume it.</summary>
     private void WatchResumption()
     {
+        // Where it has left it is not to be halted, not even for a look.
+        if (!_held || _migration.Stage != MigrationStage.None)
+            return;
         TakeStops();
         if (!_held)
             return;

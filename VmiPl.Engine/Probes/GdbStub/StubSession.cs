@@ -154,7 +154,9 @@ internal sealed partial class StubSession : IDisposable
     /// <summary>Waits for an event and deals with it. False where none has come, or the signal was given.</summary>
     public bool AwaitEvent(EventSignal signal, TimeSpan time)
     {
-        ListenWhileHeld();
+        // One that is held and resumed by somebody is heard of at its next stop only so.
+        if (!_connection.IsToldOfStops)
+            WatchResumption();
         if (!_connection.WaitForStop(signal, time))
             return false;
         OnStop();
@@ -223,9 +225,7 @@ internal sealed partial class StubSession : IDisposable
         WatchKernel();
         WatchMigration();
         WatchVcpus();
-        // Where it has left it is not to be halted, not even for a look.
-        if (_held && _migration.Stage == MigrationStage.None)
-            WatchResumption();
+        WatchResumption();
     }
 
     /// <summary>Closes the connection. Where <see cref="Leave"/> was not called, the guardian does what it would have done.</summary>

@@ -253,9 +253,6 @@ internal sealed class FakeGdbStub : IDisposable
                 _breakpoints[_chosen].Clear();
                 Answer("T05thread:01;");
                 break;
-            case "qC":
-                Answer("QCp1.1");
-                break;
             case "c":
                 IsRunning = _mayTell = true;
                 break;

@@ -45,7 +45,7 @@ public sealed class StubConnectionTests
         using var stub = new FakeGdbStub(folder.File("s"), knowsNoAck: false, tellsAllStops);
         using StubConnection connection = Connect(folder);
         connection.Halt();
-        connection.TryTakeStop(out _);
+        Assert.Equal(tellsAllStops, connection.TryTakeStop(out _));
         stub.ContinueByMonitor();
 
         Assert.True(connection.Demand("Z1,1000,1"));
@@ -67,7 +67,7 @@ public sealed class StubConnectionTests
         Assert.False(connection.IsToldOfStops);
         connection.Halt();
         Assert.True(connection.IsToldOfStops);
-        connection.TryTakeStop(out _);
+        Assert.Equal(tellsAllStops, connection.TryTakeStop(out _));
         stub.ContinueByMonitor();
         stub.Hit();
         Assert.Equal(StopReply.Trap, connection.WaitForStop().Signal);
