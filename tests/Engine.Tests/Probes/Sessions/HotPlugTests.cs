@@ -14,7 +14,12 @@ public sealed class HotPlugTests
 {
     private const string Script = "Syscall(getpid){ ReadRegister(RIP, #calls) }";
 
-    private static readonly GuestOptions Options = new() { Kernel = GuestKernel.Amd64_6_1, QemuArguments = "-smp 1,maxcpus=3,sockets=3,cores=1,threads=1" };
+    // An emulated vCPU that came later sleeps through what others wake it for, also without probes (QEMU 7.2): one that polls does not.
+    private static readonly GuestOptions Options = new()
+    {
+        Kernel = GuestKernel.Amd64_6_1, QemuArguments = "-smp 1,maxcpus=3,sockets=3,cores=1,threads=1",
+        KernelArguments = TestDriver.IsShim ? "" : "idle=poll",
+    };
 
     // The guest counts its CPUs in the order in which they came.
     private static readonly int[] GuestsNumber = [0, 2, 1];
