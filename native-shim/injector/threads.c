@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -31,6 +32,22 @@ static bool is_known(const struct threads *threads, pid_t id)
     return false;
 }
 
+/* A thread that the kernel has made in the process for work of its own (io_uring's workers, vhost's, KVM's): it never runs the process's code, and may
+   wait where it does not stop, for a disk. It has neither a stack nor a place in the code (copy_thread in arch/x86/kernel/process.c, since Linux 5.12),
+   and /proc ends with these two; of one that is at work it only says so, and is_outside sees it. */
+static bool is_kernels_own(pid_t process, pid_t id)
+{
+    static const char none[] = " 0x0 0x0\n";
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/syscall", process, id);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    size_t length = fread(line, 1, sizeof line, file);
+    fclose(file);
+    return length >= sizeof none - 1 && memcmp(line + length - (sizeof none - 1), none, sizeof none - 1) == 0;
+}
+
 /* Takes those over that are new; whether there were any. */
 static bool take_new(const struct vmi_target *target, struct threads *threads)
 {
@@ -44,12 +61,15 @@ static bool take_new(const struct vmi_target *target, struct threads *threads)
         pid_t id = atoi(entry->d_name);
         if (id <= 0 || is_known(threads, id) || threads->count == THREADS)
             continue;
-        if (id != target->pid && !vmi_tracee_seize(id)) {
+        /* One that was not stopped is none to wait for: it counts as ended. */
+        bool is_ours = !is_kernels_own(target->pid, id);
+        if (is_ours && id != target->pid && !vmi_tracee_seize(id)) {
             if (errno == ESRCH)
                 continue;
             vmi_fail(VMI_NOT_PERMITTED, "thread %d of process %d can't be traced: %m", id, target->pid);
         }
-        vmi_tracee_interrupt(id);
+        if (is_ours)
+            vmi_tracee_interrupt(id);
         threads->list[threads->count++] = (struct thread){ .id = id };
         any = true;
     }
@@ -75,7 +95,7 @@ static void stop_all(const struct vmi_target *target, struct threads *threads)
 static bool is_outside(const struct vmi_target *target, const struct thread *thread, uint64_t start, uint64_t end)
 {
     struct user_regs_struct registers;
-    if (thread->ended || !vmi_tracee_registers(thread->id, &registers))
+    if (thread->ended || !vmi_tracee_registers(thread->id, &registers) || (registers.rip == 0 && registers.rsp == 0))
         return true;
     return (registers.rip < start || registers.rip >= end) && !vmi_stack_points_into(&target->memory, registers.rsp, start, end);
 }

@@ -17,9 +17,21 @@ internal static class ShimDoor
             throw new VmiException(VmiErrorCode.ShimUnavailable, $"The QEMU process of '{machine.Name}' can't be seen from here.", machine.Name);
         if (ShimSocket.TryConnect(process, machine.Limits.ShimTimeout) is { } there)
             return there;
-        ShimInjector.Load(process);
         isInjected = true;
+        bool isNew = ShimInjector.Load(process);
+        if (ShimSocket.TryConnect(process, machine.Limits.ShimTimeout) is { } socket)
+            return socket;
+        // One that could not be taken out at its end stays, and hears nobody any more.
+        if (!isNew)
+            Replace(machine, process);
         return ShimSocket.TryConnect(process, machine.Limits.ShimTimeout)
             ?? throw new VmiException(VmiErrorCode.ShimUnavailable, $"The shim was brought into '{machine.Name}' and does not listen.", machine.Name);
+    }
+
+    private static void Replace(VmiMachine machine, int process)
+    {
+        if (ShimInjector.Unload(process) is { } reason)
+            throw new VmiException(VmiErrorCode.ShimUnavailable, $"The shim that an earlier session has left in '{machine.Name}' can't be replaced: {reason}.", machine.Name);
+        ShimInjector.Load(process);
     }
 }

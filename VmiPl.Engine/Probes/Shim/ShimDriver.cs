@@ -229,7 +229,7 @@ internal sealed class ShimDriver : IProbeDriver
     {
         _session?.Dispose();
         _link.Dispose();
-        // One that stays does nothing, and is found by the next session.
+        // One that stays does nothing, and the next session replaces it.
         if (_unload is int process)
             _ = ShimInjector.Unload(process);
     }

@@ -9,16 +9,17 @@ namespace VmiPl.Probes.Shim;
 /// <summary>Brings the shim into a running QEMU, and out of it. <c>vmi-inject</c> does it; its exit codes are those of native-shim/injector/outcome.h.</summary>
 internal static class ShimInjector
 {
-    private const int Done = 0, AlreadyLoaded = 10;
+    private const int Done = 0, NotLoaded = 8, AlreadyLoaded = 10;
     private const string Speaker = "vmi-inject: ";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <summary>Loads the library into a process. Throws <c>ShimUnavailable</c> with what stands in the way.</summary>
-    public static void Load(int processId)
+    /// <summary>Loads the library into a process; false where it is there already. Throws <c>ShimUnavailable</c> with what stands in the way.</summary>
+    public static bool Load(int processId)
     {
         (int code, string text) = Run("load", Number(processId), ShimLibrary.Find());
         if (code is not (Done or AlreadyLoaded))
             throw new VmiException(VmiErrorCode.ShimUnavailable, $"The shim can't be brought into process {processId}: {text}.", Number(processId));
+        return code == Done;
     }
 
     /// <summary>Takes the library out again; null, or what stands in the way. It does nothing while nobody is connected, so that it may as well stay.</summary>
@@ -27,7 +28,7 @@ internal static class ShimInjector
         try
         {
             (int code, string text) = Run("unload", Number(processId));
-            return code == Done ? null : text;
+            return code is Done or NotLoaded ? null : text;
         }
         catch (VmiException e)
         {

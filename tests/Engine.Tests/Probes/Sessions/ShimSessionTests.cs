@@ -4,6 +4,7 @@ using VmiPl.Probes;
 using VmiPl.Streams;
 using VmiPl.TestGuests;
 using VmiPl.Tests.Guests;
+using VmiPl.Tests.Native;
 using VmiPl.Tests.Synthetic;
 
 namespace VmiPl.Tests.Probes.Sessions;
@@ -126,6 +127,27 @@ public sealed class ShimSessionTests
         }
         Trouble.Human(guest, "gdbserver none");
         await Trouble.AssertGoesOnAsync(guest);
+    }
+
+    /// <summary>A library that could not be taken out stays, and hears nobody: it does not keep the next session from having its own.</summary>
+    [Fact]
+    public async Task A_library_that_was_left_behind_is_replaced()
+    {
+        using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, 2);
+        if (!KvmLab.IsInside)
+        {
+            Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, Exits, Shim));
+            return;
+        }
+        Assert.SkipWhen(loan.Guest.Options.Preload is not null, "Nothing is brought in where the preloaded one listens.");
+        using var workshop = new InjectorWorkshop();
+        Assert.Equal(InjectorWorkshop.Done, workshop.Load(loan.Guest.ProcessId).Code);
+        using (ProbeRun run = ProbeRun.Start(loan.Guest, Exits, Shim))
+        {
+            await loan.Guest.CommandAsync("spawn 20", Cancel);
+            Assert.Equal(20, run.Stop("exit").Count);
+        }
+        Assert.False(ProcessTrace.IsLoaded(loan.Guest.ProcessId));
     }
 
     /// <summary>The program that brings the shim into QEMU, or takes it out, dies while QEMU's thread is in its hands, or before, or after.</summary>
