@@ -12,6 +12,9 @@ internal sealed class ShimPump : IDisposable
 {
     private const int Tick = 200;
 
+    // To be woken costs the vCPU that has an event a system call, more than all else that an event of one register takes. While events come we look for ourselves.
+    private const int Naps = 5, NapMilliseconds = 1;
+
     private readonly ShimRing _ring;
     private readonly IDriverEvents _events;
     private readonly string _machine;
@@ -81,13 +84,14 @@ internal sealed class ShimPump : IDisposable
     {
         try
         {
-            while (true)
+            for (int quiet = 0; ; quiet++)
             {
                 bool isLast = _finishing;
                 // What a shim makes while it is taken is not to keep this thread for ever.
                 ulong end = _ring.Begun;
                 while (_ring.TryTake(out AbiRecord record, out ReadOnlySpan<byte> bytes))
                 {
+                    quiet = 0;
                     Hand(record, bytes);
                     Volatile.Write(ref _handed, _ring.Taken);
                     if (isLast && (long)(_ring.Taken - end) >= 0)
@@ -99,7 +103,10 @@ internal sealed class ShimPump : IDisposable
                     Monitor.PulseAll(_handedSign);
                 if (isLast)
                     break;
-                _ring.Wait(_stop, Tick);
+                if (quiet < Naps)
+                    _ring.Nap(_stop, NapMilliseconds);
+                else
+                    _ring.Wait(_stop, Tick);
             }
             _ring.Release();
             AnnounceRest();

@@ -80,6 +80,13 @@ internal sealed class ShimRing : IDisposable
         Volatile.Write(ref Number(AbiRing.TailAt), _taken);
     }
 
+    /// <summary>Waits for so many milliseconds, or until <paramref name="stop"/> is given: who makes records meanwhile wakes nobody.</summary>
+    public void Nap(EventSignal stop, int milliseconds)
+    {
+        Release();
+        Readiness.Wait(_signal.Handle, stop, milliseconds);
+    }
+
     /// <summary>Waits for a record that may be taken, at most <paramref name="milliseconds"/>, or until <paramref name="stop"/> is given.</summary>
     public void Wait(EventSignal stop, int milliseconds)
     {

@@ -111,6 +111,7 @@ public sealed class ShimRingTests
         stop.Set();
         ring.Wait(stop, int.MaxValue);
         Assert.False(made.IsWaitedFor);
+        ring.Nap(stop, int.MaxValue);
     }
 
     public static TheoryData<string> Lies => ["too small", "too large", "no multiple", "over the end", "over the head", "more inside", "kind", "head too far", "head behind", "head odd", "cut head", "in the rest"];
