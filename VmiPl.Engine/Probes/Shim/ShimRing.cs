@@ -84,7 +84,7 @@ internal sealed class ShimRing : IDisposable
     public void Nap(EventSignal stop, int milliseconds)
     {
         Release();
-        Readiness.Wait(_signal.Handle, stop, milliseconds);
+        Readiness.Wait(stop.Handle, null, milliseconds);
     }
 
     /// <summary>Waits for a record that may be taken, at most <paramref name="milliseconds"/>, or until <paramref name="stop"/> is given.</summary>

@@ -21,8 +21,8 @@ public sealed class HotPlugTests
         KernelArguments = TestDriver.IsShim ? "" : "idle=poll",
     };
 
-    // The guest counts its CPUs in the order in which they came.
-    private static readonly int[] GuestsNumber = [0, 2, 1];
+    // What the guest calls those that are there: by the order in which they came, or by socket (Linux 6.9).
+    private readonly Dictionary<int, int> _guestsNumber = new() { [0] = 0 };
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -67,7 +67,7 @@ public sealed class HotPlugTests
     }
 
     // Under KVM its descriptor is the old one, its thread is new. QEMU 7.2 under TCG ends at that, also without probes.
-    private static async Task ReplugAsync(ProbeRun run, TestGuest guest, int vcpu)
+    private async Task ReplugAsync(ProbeRun run, TestGuest guest, int vcpu)
     {
         await UnplugAsync(guest, vcpu);
         await AssertSeenAsync(run, guest, 0);
@@ -83,14 +83,14 @@ public sealed class HotPlugTests
         Assert.Contains($"{vcpus} now", Assert.IsType<NoticeRecord>(record).Text, StringComparison.Ordinal);
     }
 
-    private static async Task AssertSeenAsync(ProbeRun run, TestGuest guest, int vcpu)
+    private async Task AssertSeenAsync(ProbeRun run, TestGuest guest, int vcpu)
     {
         const int Calls = 20;
         bool isNamed = false;
         for (var waited = Stopwatch.StartNew(); !isNamed && waited.Elapsed < TimeSpan.FromMinutes(1);)
         {
             long before = run.Status(0).Hits;
-            await guest.CommandAsync($"calls {10 * Calls} cpu {GuestsNumber[vcpu]}", Cancel);
+            await guest.CommandAsync($"calls {10 * Calls} cpu {_guestsNumber[vcpu]}", Cancel);
             var vcpus = new HashSet<int>();
             for (int i = 0; i < Calls; i++)
                 vcpus.Add((await run.NextAsync("calls", Cancel)).Vcpu);
@@ -100,26 +100,35 @@ public sealed class HotPlugTests
         Assert.True(isNamed, $"vCPU {vcpu} has another number.");
     }
 
-    private static async Task PlugAsync(TestGuest guest, int vcpu)
+    private async Task PlugAsync(TestGuest guest, int vcpu)
     {
         using (var monitor = new QmpSocket(guest.MonitorPath!))
         {
-            JsonElement free = monitor.Execute("query-hotpluggable-cpus").EnumerateArray().Single(cpu => cpu.GetProperty("props").GetProperty("socket-id").GetInt32() == vcpu);
-            var arguments = free.GetProperty("props").EnumerateObject().ToDictionary(property => property.Name, property => (object)property.Value);
-            arguments["driver"] = free.GetProperty("type").GetString()!;
+            JsonElement slot = monitor.Execute("query-hotpluggable-cpus").EnumerateArray().Single(cpu => cpu.GetProperty("props").GetProperty("socket-id").GetInt32() == vcpu);
+            var arguments = slot.GetProperty("props").EnumerateObject().ToDictionary(property => property.Name, property => (object)property.Value);
+            arguments["driver"] = slot.GetProperty("type").GetString()!;
             arguments["id"] = $"vcpu{vcpu}";
             monitor.Execute("device_add", arguments);
         }
-        await AwaitAsync(() => guest.CommandAsync($"sysctl write /sys/devices/system/cpu/cpu{GuestsNumber[vcpu]}/online 1 1", Cancel));
+        // Which of them has come is known when it goes on.
+        int[] free = [.. Enumerable.Range(1, 2).Except(_guestsNumber.Values)];
+        int attempts = 0;
+        await AwaitAsync(async () =>
+        {
+            int number = free[attempts++ % free.Length];
+            await guest.CommandAsync($"sysctl write /sys/devices/system/cpu/cpu{number}/online 1 1", Cancel);
+            _guestsNumber[vcpu] = number;
+        });
     }
 
-    private static async Task UnplugAsync(TestGuest guest, int vcpu)
+    private async Task UnplugAsync(TestGuest guest, int vcpu)
     {
         using var monitor = new QmpSocket(guest.MonitorPath!);
         monitor.Execute("device_del", new { id = $"vcpu{vcpu}" });
         // The guest lets it go when it has moved everything away.
         await AwaitAsync(() => monitor.Execute("query-cpus-fast").EnumerateArray().Any(cpu => cpu.GetProperty("cpu-index").GetInt32() == vcpu)
             ? throw new GuestException("it is still there") : Task.CompletedTask);
+        _guestsNumber.Remove(vcpu);
     }
 
     private static async Task AwaitAsync(Func<Task> attempt)
