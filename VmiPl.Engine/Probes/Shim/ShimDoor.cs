@@ -7,7 +7,7 @@ namespace VmiPl.Probes.Shim;
 /// <summary>How a machine's shim is come by: the one that listens already, or one that is brought into QEMU for the session.</summary>
 internal static class ShimDoor
 {
-    /// <summary>A connection to the shim; <paramref name="isInjected"/>: it was brought in for it. Throws <c>ShimUnavailable</c> with the reason.</summary>
+    /// <summary>A connection to the shim; <paramref name="isInjected"/>: it was brought in, for it or an earlier one. Throws <c>ShimUnavailable</c> with the reason.</summary>
     public static Socket Open(VmiMachine machine, out bool isInjected)
     {
         isInjected = false;
@@ -16,7 +16,11 @@ internal static class ShimDoor
         if (machine.ProcessId is not int process)
             throw new VmiException(VmiErrorCode.ShimUnavailable, $"The QEMU process of '{machine.Name}' can't be seen from here.", machine.Name);
         if (ShimSocket.TryConnect(process, machine.Limits.ShimTimeout) is { } there)
+        {
+            // A session that was killed has left it.
+            isInjected = ShimInjector.HasLoaded(process);
             return there;
+        }
         isInjected = true;
         bool isNew = ShimInjector.Load(process);
         if (ShimSocket.TryConnect(process, machine.Limits.ShimTimeout) is { } socket)

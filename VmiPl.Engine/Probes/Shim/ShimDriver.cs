@@ -229,8 +229,7 @@ internal sealed class ShimDriver : IProbeDriver
     {
         _session?.Dispose();
         _link.Dispose();
-        // One that stays does nothing, and the next session replaces it.
-        if (_unload is int process)
-            _ = ShimInjector.Unload(process);
+        if (_unload is int process && ShimInjector.Unload(process) is { } reason)
+            _events.Notice($"The shim's library stays in process {process} and does nothing there; the next session takes it out at its end. It could not be taken out now: {reason}.", isError: true);
     }
 }

@@ -3,13 +3,16 @@ using System.Diagnostics;
 using System.Globalization;
 using VmiPl.Errors;
 using VmiPl.Interop;
+using VmiPl.Machines.Processes;
 
 namespace VmiPl.Probes.Shim;
 
 /// <summary>Brings the shim into a running QEMU, and out of it. <c>vmi-inject</c> does it; its exit codes are those of native-shim/injector/outcome.h.</summary>
 internal static class ShimInjector
 {
-    private const int Done = 0, NotLoaded = 8, AlreadyLoaded = 10;
+    private const int Done = 0, NoProcess = 3, NotLoaded = 8, AlreadyLoaded = 10;
+    // The name of the memory that it is loaded from: native-shim/injector/channel.h.
+    private const string LoadedPath = "/memfd:vmi-shim (deleted)";
     private const string Speaker = "vmi-inject: ";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -22,13 +25,16 @@ internal static class ShimInjector
         return code == Done;
     }
 
+    /// <summary>Whether there is a library in the process that was brought in; false where nobody may look.</summary>
+    public static bool HasLoaded(int processId) => ProcessMapping.ReadAll(processId, out _)?.Any(mapping => mapping.Path == LoadedPath) ?? false;
+
     /// <summary>Takes the library out again; null, or what stands in the way. It does nothing while nobody is connected, so that it may as well stay.</summary>
     public static string? Unload(int processId)
     {
         try
         {
             (int code, string text) = Run("unload", Number(processId));
-            return code is Done or NotLoaded ? null : text;
+            return code is Done or NotLoaded or NoProcess ? null : text;
         }
         catch (VmiException e)
         {

@@ -150,6 +150,36 @@ public sealed class ShimSessionTests
         Assert.False(ProcessTrace.IsLoaded(loan.Guest.ProcessId));
     }
 
+    /// <summary>It is told of, and the next session takes it out at its own end.</summary>
+    [Fact]
+    public async Task A_library_that_cannot_be_taken_out_is_told_of_and_goes_with_the_next_session()
+    {
+        using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, 2);
+        if (!KvmLab.IsInside)
+        {
+            Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, Exits, Shim));
+            return;
+        }
+        Assert.SkipWhen(loan.Guest.Options.Preload is not null, "A preloaded library stays.");
+        int process = loan.Guest.ProcessId;
+        using var workshop = new InjectorWorkshop();
+        using (ProbeRun run = ProbeRun.Start(loan.Guest, Exits, Shim))
+        using (var debugger = new InjectorTarget(workshop.Compile("tracer", "tracer.c", "-pthread"), $"{process}"))
+        {
+            NoticeRecord told = Assert.IsType<NoticeRecord>(Assert.Single(run.Stop("default")));
+            Assert.Contains($"stays in process {process}", told.Error, StringComparison.Ordinal);
+            Assert.Contains($"already traced by process {debugger.Id},", told.Error, StringComparison.Ordinal);
+        }
+        Assert.True(ProcessTrace.IsLoaded(process));
+        using (ProbeRun run = ProbeRun.Start(loan.Guest, Exits, Shim))
+        {
+            await loan.Guest.CommandAsync("spawn 20", Cancel);
+            Assert.Equal(20, run.Stop("exit").Count);
+            Assert.Empty(run.Drain("default"));
+        }
+        Assert.False(ProcessTrace.IsLoaded(process));
+    }
+
     /// <summary>The program that brings the shim into QEMU, or takes it out, dies while QEMU's thread is in its hands, or before, or after.</summary>
     [Fact]
     public async Task An_injector_that_is_killed_at_any_moment_leaves_the_guest_running()
