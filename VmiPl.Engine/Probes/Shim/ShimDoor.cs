@@ -17,7 +17,7 @@ internal static class ShimDoor
             throw new VmiException(VmiErrorCode.ShimUnavailable, $"The QEMU process of '{machine.Name}' can't be seen from here.", machine.Name);
         if (ShimSocket.TryConnect(process, machine.Limits.ShimTimeout) is { } there)
         {
-            // A session that was killed has left it.
+            // One that was brought in was left by a session that was killed, or could not take it out; a preloaded one is to stay.
             isInjected = ShimInjector.HasLoaded(process);
             return there;
         }

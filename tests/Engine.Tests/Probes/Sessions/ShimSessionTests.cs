@@ -30,13 +30,8 @@ public sealed class ShimSessionTests
     {
         const int Total = 200, Processes = 20;
         using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, vcpus);
-        if (!KvmLab.IsInside)
-        {
-            VmiException refused = Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, Exits, Shim));
-            Assert.Equal(VmiErrorCode.ShimUnavailable, refused.Code);
-            Assert.Contains("tcg", refused.Message, StringComparison.Ordinal);
+        if (IsRefused(loan.Guest))
             return;
-        }
         using ProbeRun run = ProbeRun.Start(loan.Guest, "Syscall(lseek){ ReadRegister(RDI, #lseek) ReadRegister(RSI, #lseek) }\n" + Exits, Shim with { TrapKind = kind });
         Assert.Equal("Shim", run.Session.Driver);
         // The lab is a virtual machine.
@@ -55,11 +50,8 @@ public sealed class ShimSessionTests
     public async Task Every_write_to_CR3_is_seen_and_the_guest_is_as_it_was()
     {
         using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_1.Name, 1);
-        if (!KvmLab.IsInside)
-        {
-            Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, Exits, Shim));
+        if (IsRefused(loan.Guest))
             return;
-        }
         using ProbeRun run = ProbeRun.Start(loan.Guest, "CRWrite(3){ ReadRegister(CR3, #cr3) }\nSyscall(-){ }", Shim);
         await loan.Guest.CommandAsync("switches 200", Cancel);
         List<VmiRecord> writes = run.Stop("cr3");
@@ -76,11 +68,8 @@ public sealed class ShimSessionTests
     {
         int total = FullCounts.Or(2000, 200_000);
         using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, 2);
-        if (!KvmLab.IsInside)
-        {
-            Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, Exits, Shim));
+        if (IsRefused(loan.Guest))
             return;
-        }
         var streams = new StreamOptions { Capacity = 100, OnFull = policy, BlockTimeout = TimeSpan.FromMinutes(10) };
         using ProbeRun run = ProbeRun.Start(loan.Guest, "Syscall(-){ ReadRegister(RAX, #calls) }", Shim with { Streams = streams });
         Task<(long Delivered, long Lost)> consumer = Task.Run(() => ConsumeAsync(run.Session.Outputs.Find("calls")!));
@@ -101,11 +90,8 @@ public sealed class ShimSessionTests
     {
         GuestFacts.Need(GuestKernel.Amd64_6_12);
         await using TestGuest guest = await TestGuest.StartAsync(new GuestOptions { Kernel = GuestKernel.Amd64_6_12 }, Cancel);
-        if (!KvmLab.IsInside)
-        {
-            Assert.Throws<VmiException>(() => ProbeRun.Start(guest, Exits, Shim));
+        if (IsRefused(guest))
             return;
-        }
         using var folder = new TemporaryFolder();
         Trouble.Human(guest, $"gdbserver unix:{folder.File("other")},server=on,wait=off");
         using (var first = new GdbClient(folder.File("other")))
@@ -134,20 +120,12 @@ public sealed class ShimSessionTests
     public async Task A_library_that_was_left_behind_is_replaced()
     {
         using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, 2);
-        if (!KvmLab.IsInside)
-        {
-            Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, Exits, Shim));
+        if (IsRefused(loan.Guest))
             return;
-        }
         Assert.SkipWhen(loan.Guest.Options.Preload is not null, "Nothing is brought in where the preloaded one listens.");
         using var workshop = new InjectorWorkshop();
         Assert.Equal(InjectorWorkshop.Done, workshop.Load(loan.Guest.ProcessId).Code);
-        using (ProbeRun run = ProbeRun.Start(loan.Guest, Exits, Shim))
-        {
-            await loan.Guest.CommandAsync("spawn 20", Cancel);
-            Assert.Equal(20, run.Stop("exit").Count);
-        }
-        Assert.False(ProcessTrace.IsLoaded(loan.Guest.ProcessId));
+        await AssertNextTakesItOutAsync(loan.Guest);
     }
 
     /// <summary>It is told of, and the next session takes it out at its own end.</summary>
@@ -155,11 +133,8 @@ public sealed class ShimSessionTests
     public async Task A_library_that_cannot_be_taken_out_is_told_of_and_goes_with_the_next_session()
     {
         using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, 2);
-        if (!KvmLab.IsInside)
-        {
-            Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, Exits, Shim));
+        if (IsRefused(loan.Guest))
             return;
-        }
         Assert.SkipWhen(loan.Guest.Options.Preload is not null, "A preloaded library stays.");
         int process = loan.Guest.ProcessId;
         using var workshop = new InjectorWorkshop();
@@ -171,13 +146,7 @@ public sealed class ShimSessionTests
             Assert.Contains($"already traced by process {debugger.Id},", told.Error, StringComparison.Ordinal);
         }
         Assert.True(ProcessTrace.IsLoaded(process));
-        using (ProbeRun run = ProbeRun.Start(loan.Guest, Exits, Shim))
-        {
-            await loan.Guest.CommandAsync("spawn 20", Cancel);
-            Assert.Equal(20, run.Stop("exit").Count);
-            Assert.Empty(run.Drain("default"));
-        }
-        Assert.False(ProcessTrace.IsLoaded(process));
+        await AssertNextTakesItOutAsync(loan.Guest);
     }
 
     /// <summary>The program that brings the shim into QEMU, or takes it out, dies while QEMU's thread is in its hands, or before, or after.</summary>
@@ -186,11 +155,8 @@ public sealed class ShimSessionTests
     {
         int attempts = FullCounts.Or(2, 60), kills = 0;
         using GuestLoan loan = await SessionGuests.BorrowAsync(GuestKernel.Amd64_6_12.Name, 2);
-        if (!KvmLab.IsInside)
-        {
-            Assert.Throws<VmiException>(() => ProbeRun.Start(loan.Guest, Exits, Shim));
+        if (IsRefused(loan.Guest))
             return;
-        }
         await loan.Guest.CommandAsync("load on", Cancel);
         Random random = Random.Shared;
         for (int attempt = 0; attempt < attempts; attempt++)
@@ -209,6 +175,28 @@ public sealed class ShimSessionTests
         Assert.Equal(0ul, (await loan.Guest.FactsAsync("load status", Cancel))["errors"]);
         await loan.Guest.CommandAsync("load off", Cancel);
         TestContext.Current.TestOutputHelper?.WriteLine($"{kills} injectors killed in {attempts} sessions");
+    }
+
+    // Outside the lab guests are TCG's, which the shim has to say.
+    private static bool IsRefused(TestGuest guest)
+    {
+        if (KvmLab.IsInside)
+            return false;
+        VmiException refused = Assert.Throws<VmiException>(() => ProbeRun.Start(guest, Exits, Shim));
+        Assert.Equal(VmiErrorCode.ShimUnavailable, refused.Code);
+        Assert.Contains("tcg", refused.Message, StringComparison.Ordinal);
+        return true;
+    }
+
+    private static async Task AssertNextTakesItOutAsync(TestGuest guest)
+    {
+        using (ProbeRun run = ProbeRun.Start(guest, Exits, Shim))
+        {
+            await guest.CommandAsync("spawn 20", Cancel);
+            Assert.Equal(20, run.Stop("exit").Count);
+            Assert.Empty(run.Drain("default"));
+        }
+        Assert.False(ProcessTrace.IsLoaded(guest.ProcessId));
     }
 
     // Probes, and their end; or why they do not come.
