@@ -413,14 +413,29 @@ static void own_traps_reach_the_guest(void)
     expect_equal(rounds, mini.vcpus[0].port_exits, "an exit that is QEMU's does not reach it");
 }
 
-static bool rounds_go_on(void)
+static uint64_t rounds_before, hits_before;
+
+static bool has_more_rounds(void)
 {
-    static uint64_t last;
-    uint64_t now = rounds_done();
-    bool goes_on = now > last + 20;
-    if (goes_on)
-        last = now;
-    return goes_on;
+    return rounds_done() > rounds_before + 20;
+}
+
+static bool has_more_hits(void)
+{
+    return mini_client_counters(&client, 0)->hits > hits_before + 20;
+}
+
+/* From now on: what was done before this call says nothing. */
+static bool guest_goes_on(void)
+{
+    rounds_before = rounds_done();
+    return comes(has_more_rounds);
+}
+
+static bool hits_go_on(void)
+{
+    hits_before = mini_client_counters(&client, 0)->hits;
+    return comes(has_more_hits);
 }
 
 static bool is_trapped(void)
@@ -437,15 +452,15 @@ static void traps_leave_with_nothing(void)
     add_site(&work, site_at(mini_one, VMI_TRAP_PORT, VMI_RESUME_SKIP, 4), 0);
     expect_ask(mini_client_apply(&client, &work), "apply");
     mini_start(mini_one_site, UINT64_MAX);
-    expect(comes(rounds_go_on) && is_trapped(), "there is no trap");
+    expect(hits_go_on() && is_trapped(), "there is no trap");
     mini_set_memory(KVM_MEM_LOG_DIRTY_PAGES);
     expect(is_as_before(), "a trap is in memory that is followed");
     uint64_t hits = mini_client_counters(&client, 0)->hits;
-    expect(comes(rounds_go_on), "the guest does not go on while its memory is followed");
+    expect(guest_goes_on(), "the guest does not go on while its memory is followed");
     expect(is_as_before() && mini_client_counters(&client, 0)->hits <= hits, "a trap comes back into memory that is followed");
     mini_set_memory(0);
     expect(comes(is_trapped), "the trap does not come back");
-    expect(comes(rounds_go_on) && mini_client_counters(&client, 0)->hits > hits, "the trap does not work any more");
+    expect(hits_go_on(), "the trap does not work any more");
     /* As QEMU stops a machine: all vCPUs are out, then it reads the clock. */
     for (uint32_t i = 0; i < mini.count; i++) {
         mini.vcpus[i].is_to_stay_out = true;
@@ -459,7 +474,7 @@ static void traps_leave_with_nothing(void)
     expect(is_as_before(), "a trap is in the memory of a machine that stands still");
     for (uint32_t i = 0; i < mini.count; i++)
         mini.vcpus[i].is_to_stay_out = false;
-    expect(comes(is_trapped) && comes(rounds_go_on), "the trap does not come back with the machine");
+    expect(comes(is_trapped) && hits_go_on(), "the trap does not come back with the machine");
     mini_stop();
     expect(comes(all_done), "a vCPU does not come to its end");
     expect_equal(0, mini_join(), "errors");
@@ -517,13 +532,6 @@ static void pages_take_every_store(void)
     expect_restored();
 }
 
-static uint64_t hits_before;
-
-static bool hits_go_on(void)
-{
-    return mini_client_counters(&client, 0)->hits > hits_before + 20;
-}
-
 /* QEMU finds its slot as it has set it, and what is written while memory is followed is seen by the log alone. */
 static void pages_leave_with_nothing(void)
 {
@@ -532,18 +540,16 @@ static void pages_leave_with_nothing(void)
     struct mini_work work = watched_page();
     expect_ask(mini_client_apply(&client, &work), "apply");
     mini_start(mini_watch, UINT64_MAX);
-    expect(comes(hits_go_on), "writes are not seen");
+    expect(hits_go_on(), "writes are not seen");
     mini_set_memory(KVM_MEM_LOG_DIRTY_PAGES);
-    hits_before = mini_client_counters(&client, 0)->hits;
-    rounds_go_on();                      /* those since the last look */
-    expect(comes(rounds_go_on), "the guest does not go on while its memory is followed");
-    expect_equal(hits_before, mini_client_counters(&client, 0)->hits, "writes are seen while memory is followed");
+    uint64_t hits = mini_client_counters(&client, 0)->hits;
+    expect(guest_goes_on(), "the guest does not go on while its memory is followed");
+    expect_equal(hits, mini_client_counters(&client, 0)->hits, "writes are seen while memory is followed");
     expect(mini_is_dirty(MINI_WATCHED_AT), "a write to the page is not in the log");
     mini_set_memory(0);
-    expect(comes(hits_go_on), "writes are not seen any more");
+    expect(hits_go_on(), "writes are not seen any more");
     expect_restored();
-    hits_before = mini_client_counters(&client, 0)->hits;
-    expect(comes(rounds_go_on), "the guest does not go on behind the end");
+    expect(guest_goes_on(), "the guest does not go on behind the end");
     mini_set_memory(KVM_MEM_LOG_DIRTY_PAGES);
     mini_set_memory(0);
     mini_stop();
@@ -561,7 +567,7 @@ static void logging_outlives_sessions(void)
     add_site(&work, site_at(mini_one, VMI_TRAP_PORT, VMI_RESUME_SKIP, 4), 0);
     expect_ask(mini_client_apply(&client, &work), "apply");
     mini_start(mini_one_site, UINT64_MAX);
-    expect(comes(rounds_go_on) && is_as_before(), "a trap is put into memory that is followed already");
+    expect(guest_goes_on() && is_as_before(), "a trap is put into memory that is followed already");
     expect_restored();
     mini_client_close(&client);
     mini_set_memory(0);
@@ -614,7 +620,7 @@ static void interrupts_come_after_the_end(void)
         expect_ask(mini_client_apply(&client, &work), "apply");
         *mini_word(MINI_HANDLERS_AT, MINI_NMIS) = 0;
         mini_start(mini_work, UINT64_MAX);
-        comes(rounds_go_on);
+        expect(hits_go_on(), "the trap is not met");
         expect_restored();
         mini.vcpus[0].wants_nmi = true;
         for (int kick = 0; kick < 100 && !has_nmi(); kick++) {
@@ -743,7 +749,7 @@ static void programs_run_on_request(void)
     struct mini_work work = { 0 };
     add_site(&work, site_at(mini_one, VMI_TRAP_EXECUTE, VMI_RESUME_SKIP, 4), 0);
     mini_start(mini_idle, 0);
-    expect(comes(rounds_go_on), "the guest does not run");
+    expect(guest_goes_on(), "the guest does not run");
     expect_ask(mini_client_apply(&client, &work), "apply");
     for (uint32_t i = 0; i < 20; i++)
         expect_ask(mini_client_ask(&client, VMI_RUN, &(struct vmi_run){ 0, i % 2 }, sizeof(struct vmi_run)), "run");

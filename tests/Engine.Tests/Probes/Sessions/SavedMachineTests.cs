@@ -39,7 +39,13 @@ public sealed class SavedMachineTests
             string file = folder.File("memory");
             // Under load a migration comes to no end within the usual 0.3 s of downtime.
             run.Machine.GetMonitor().HumanCommand("migrate_set_parameter downtime-limit 20000");
-            Assert.Empty(run.Machine.GetMonitor().HumanCommand(string.Format(null, command, file)).Trim());
+            // A dump that has come to its end forbids a migration for a moment after the machine runs again.
+            IdleQemu.Await(() => run.Machine.GetMonitor().HumanCommand(string.Format(null, command, file)).Trim() switch
+            {
+                "" => true,
+                string answer when answer.Contains("in progress", StringComparison.Ordinal) => false,
+                string answer => throw new InvalidOperationException(answer),
+            });
             IdleQemu.Await(() => QemuTrace.Status(loan.Guest) == status);
             byte[] saved = await File.ReadAllBytesAsync(file, Cancel);
             Assert.All(pages, page => Assert.Equal((true, false), (saved.AsSpan().IndexOf(page.Own) >= 0, saved.AsSpan().IndexOf(page.Trapped) >= 0)));
