@@ -16,7 +16,7 @@ public sealed class MiniGuestTests(NativeMake make, ITestOutputHelper output) : 
         IReadOnlyList<string> missing = KvmLab.Missing();
         Assert.SkipWhen(missing.Count > 0, "No KVM lab here without " + string.Join("; ", missing));
         string program = await BuildAsync();
-        LabResult result = await KvmLab.RunAsync([program, "all"], new LabOptions { Timeout = TimeSpan.FromMinutes(20) }, Cancel);
+        LabResult result = await KvmLab.RunAsync([program, "all", "4"], new LabOptions { Timeout = TimeSpan.FromMinutes(20) }, Cancel);
         output.WriteLine($"{result.Duration.TotalSeconds:0} s in the lab");
         Check(result.ExitCode, result.Output);
         Assert.DoesNotContain("not for this KVM", result.Output, StringComparison.Ordinal);
