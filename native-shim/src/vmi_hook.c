@@ -82,17 +82,23 @@ struct dynamic {
     const char *names;
 };
 
-static struct dynamic read_dynamic(const ElfW(Dyn) *entry)
+/* glibc has replaced the offsets in there by addresses, musl has not. */
+static const void *resolve(uintptr_t bias, uintptr_t value)
+{
+    return (const void *)(value < bias ? value + bias : value);
+}
+
+static struct dynamic read_dynamic(uintptr_t bias, const ElfW(Dyn) *entry)
 {
     struct dynamic found = { 0 };
     for (; entry->d_tag != DT_NULL; entry++) {
         switch (entry->d_tag) {
-        case DT_JMPREL: found.lazy = (const void *)entry->d_un.d_ptr; break;
+        case DT_JMPREL: found.lazy = resolve(bias, entry->d_un.d_ptr); break;
         case DT_PLTRELSZ: found.lazy_count = entry->d_un.d_val / sizeof *found.lazy; break;
-        case DT_RELA: found.eager = (const void *)entry->d_un.d_ptr; break;
+        case DT_RELA: found.eager = resolve(bias, entry->d_un.d_ptr); break;
         case DT_RELASZ: found.eager_count = entry->d_un.d_val / sizeof *found.eager; break;
-        case DT_SYMTAB: found.symbols = (const void *)entry->d_un.d_ptr; break;
-        case DT_STRTAB: found.names = (const void *)entry->d_un.d_ptr; break;
+        case DT_SYMTAB: found.symbols = resolve(bias, entry->d_un.d_ptr); break;
+        case DT_STRTAB: found.names = resolve(bias, entry->d_un.d_ptr); break;
         default: break;
         }
     }
@@ -122,7 +128,7 @@ static int patch_main_program(struct dl_phdr_info *info, size_t size, void *data
     for (int i = 0; i < info->dlpi_phnum; i++) {
         if (info->dlpi_phdr[i].p_type != PT_DYNAMIC)
             continue;
-        struct dynamic dynamic = read_dynamic((const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr));
+        struct dynamic dynamic = read_dynamic(info->dlpi_addr, (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr));
         if (!dynamic.symbols || !dynamic.names)
             continue;
         patch(info, &dynamic, dynamic.lazy, dynamic.lazy_count);

@@ -3,7 +3,7 @@
 #ifndef VMI_OLD_SYMBOLS_H
 #define VMI_OLD_SYMBOLS_H
 
-#ifdef __gnu_linux__   /* glibc; a musl compiler does not define it */
+#if __has_include(<gnu/libc-version.h>)   /* glibc, and not musl, whose compiler may be glibc's with other folders */
 __asm__(".symver pthread_create,pthread_create@GLIBC_2.2.5");
 __asm__(".symver pthread_join,pthread_join@GLIBC_2.2.5");
 __asm__(".symver pthread_sigmask,pthread_sigmask@GLIBC_2.2.5");
