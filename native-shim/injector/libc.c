@@ -62,6 +62,7 @@ void vmi_libc_find(struct vmi_target *target)
     if (libcs > 1 || libdls > 1)
         vmi_fail(VMI_UNSUITABLE, "process %d has loaded its C library several times (dlmopen): it can't be told which is the program's own", target->pid);
     target->errno_location = vmi_object_symbol(&target->memory, &libc, "__errno_location");
+    target->is_musl = strcmp(libc.soname, "libc.so.6") != 0;
     find_loader(target, &libc);
     if (!target->dlopen && libdls == 1)
         find_loader(target, &libdl);

@@ -13,6 +13,7 @@ struct vmi_target {
     uint64_t stack_start, stack_end;
     /* The C library's functions. */
     uint64_t dlopen, dlclose, dlsym, dlerror, errno_location;
+    bool is_musl;              /* whose dlclose unmaps nothing */
     /* Where a trampoline fits, and the byte that lies there without one. */
     uint64_t room;
     size_t room_bytes;

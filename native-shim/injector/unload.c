@@ -6,41 +6,14 @@
 #include "clock.h"
 #include "commands.h"
 #include "library.h"
-#include "object.h"
+#include "loaded.h"
 #include "outcome.h"
 #include "run.h"
 #include "threads.h"
 
 enum { QUIET_US = 5000000, AGAIN_NS = 10000000 };
 
-struct loaded {
-    uint64_t code_start, code_end;
-    uint64_t quiesce;
-    uint64_t handle;
-};
-
-/* False where no library is mapped. */
-static bool find(const struct vmi_target *target, struct loaded *loaded)
-{
-    struct vmi_maps maps = vmi_maps_read(target->pid);
-    const struct vmi_mapping *first = vmi_maps_named(&maps, VMI_CHANNEL_PATH);
-    struct vmi_object object;
-    *loaded = (struct loaded){ 0 };
-    if (first && vmi_object_at(&target->memory, first, &object)) {
-        const struct vmi_mapping *code = vmi_maps_find(&maps, vmi_object_symbol(&target->memory, &object, VMI_LIBRARY_QUIESCE));
-        uint64_t handle = vmi_object_symbol(&target->memory, &object, VMI_LIBRARY_HANDLE);
-        if (code && code->executable && handle && vmi_memory_read(&target->memory, handle, &loaded->handle, sizeof loaded->handle)) {
-            loaded->code_start = code->start;
-            loaded->code_end = code->end;
-            loaded->quiesce = vmi_object_symbol(&target->memory, &object, VMI_LIBRARY_QUIESCE);
-        }
-    }
-    bool found = first != NULL;
-    vmi_maps_free(&maps);
-    return found;
-}
-
-static int quiesce(struct vmi_target *target, const struct vmi_channel *channel, const struct loaded *loaded)
+static int quiesce(struct vmi_target *target, const struct vmi_channel *channel, const struct vmi_loaded *loaded)
 {
     struct vmi_trampoline trampoline = vmi_trampoline_make();
     trampoline.operation = VMI_OPERATION_CALL;
@@ -49,7 +22,7 @@ static int quiesce(struct vmi_target *target, const struct vmi_channel *channel,
 }
 
 /* Until nobody can enter its code, and nobody is in it. Otherwise the channel is taken back, the library stays, and we end. */
-static void make_quiet(struct vmi_target *target, const struct vmi_channel *channel, const struct loaded *loaded)
+static void make_quiet(struct vmi_target *target, const struct vmi_channel *channel, const struct vmi_loaded *loaded)
 {
     static const struct timespec moment = { .tv_nsec = AGAIN_NS };
     int64_t deadline = vmi_now_us() + QUIET_US;
@@ -67,27 +40,35 @@ static void make_quiet(struct vmi_target *target, const struct vmi_channel *chan
     }
 }
 
+static void take_out(struct vmi_target *target, const struct vmi_channel *channel, const struct vmi_loaded *loaded)
+{
+    struct vmi_trampoline trampoline = vmi_trampoline_make();
+    trampoline.operation = VMI_OPERATION_UNLOAD;
+    trampoline.function = target->dlclose;
+    trampoline.arguments[0] = loaded->handle;
+    trampoline.dlerror = target->dlerror;
+    trampoline.closes = 1;
+    struct vmi_report report = vmi_run_call(target, &trampoline, channel);
+    if ((int)report.result != 0)
+        vmi_fail(VMI_IN_USE, "process %d can't take the library out: %s", target->pid, report.text_bytes ? report.text : "its dlclose does not say why");
+    if (vmi_loaded_find(target).is_mapped)
+        vmi_fail(VMI_IN_USE, "process %d has closed the library, but keeps it mapped: something else in it uses the library", target->pid);
+}
+
 void vmi_unload(pid_t pid)
 {
     struct vmi_target target = vmi_target_open(pid);
-    struct loaded loaded, left;
     vmi_run_settle(&target);
-    if (!find(&target, &loaded))
+    struct vmi_loaded loaded = vmi_loaded_find(&target);
+    if (!loaded.is_mapped)
         vmi_fail(VMI_NOT_LOADED, "process %d has no library of vmi-inject loaded", pid);
     if (!loaded.quiesce || !loaded.handle)
         vmi_fail(VMI_IN_USE, "what process %d has loaded can't be taken out: it is damaged, or was not loaded by vmi-inject", pid);
     struct vmi_channel channel = vmi_channel_open(&target);
     make_quiet(&target, &channel, &loaded);
-    struct vmi_trampoline trampoline = vmi_trampoline_make();
-    trampoline.operation = VMI_OPERATION_UNLOAD;
-    trampoline.function = target.dlclose;
-    trampoline.arguments[0] = loaded.handle;
-    trampoline.dlerror = target.dlerror;
-    trampoline.closes = 1;
-    struct vmi_report report = vmi_run_call(&target, &trampoline, &channel);
-    if ((int)report.result != 0)
-        vmi_fail(VMI_IN_USE, "process %d can't take the library out: %s", pid, report.text_bytes ? report.text : "its dlclose does not say why");
-    if (find(&target, &left))
-        vmi_fail(VMI_IN_USE, "process %d has closed the library, but keeps it mapped: something else in it uses the library, or its C library never unmaps any (musl)", pid);
+    if (target.is_musl)
+        vmi_channel_close(&target, &channel);   /* nothing leads into it any more, and nothing more can be had: load.c */
+    else
+        take_out(&target, &channel, &loaded);
     printf("taken out of process %d; its main thread was away for %lld us\n", pid, (long long)target.away_us);
 }

@@ -212,6 +212,14 @@ bool vmi_control_start(void)
     return done;
 }
 
+bool vmi_control_is_started(void)
+{
+    pthread_mutex_lock(&starting);
+    bool is = is_started;
+    pthread_mutex_unlock(&starting);
+    return is;
+}
+
 static bool end(void)
 {
     atomic_store(&is_to_end, 1);

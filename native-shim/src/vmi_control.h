@@ -7,6 +7,7 @@
 /* Starts the thread, once; and ends it, with the client's session, waiting for it. False where that cannot be done: then all goes on as it was. */
 bool vmi_control_start(void);
 bool vmi_control_end(void);
+bool vmi_control_is_started(void);
 
 /* Has it look for what there is to tell. Any thread. */
 void vmi_control_wake(void);

@@ -29,6 +29,12 @@ __attribute__((visibility("default"))) int vmi_shim_quiesce(void)
     return 0;
 }
 
+/* Has it listen again after that, where the process keeps it (musl unmaps no library): 1; 0 where it does already, -1 where it can't. */
+__attribute__((visibility("default"))) int vmi_shim_start(void)
+{
+    return vmi_control_is_started() ? 0 : vmi_control_start() ? 1 : -1;
+}
+
 /* The programs that QEMU starts are not to have the library. What has it on its way to becoming QEMU (nice, setsid) is. */
 static bool is_qemu(void)
 {

@@ -167,6 +167,7 @@ void vmi_vcpus_forget(void)
         free(vcpu);
     }
     count = named_count = 0;
+    atomic_store(&dismissed, 0);
     pthread_mutex_unlock(&stopping);
 }
 

@@ -795,6 +795,38 @@ static void sites_show_where_they_belong(void)
     expect_equal(50, right, "a site shows other registers than those of the place it stands for");
 }
 
+int vmi_shim_quiesce(void);
+int vmi_shim_start(void);
+
+static bool is_at_rest(void)
+{
+    return vmi_shim_quiesce() == 0;
+}
+
+/* As in a process that keeps the library when it is taken out. */
+static void library_rests_and_starts_again(void)
+{
+    begin(2, VMI_DROP, 1 << 20);
+    mini_start(mini_work, UINT64_MAX);
+    for (int session = 0; session < 5; session++) {
+        if (session > 0)
+            mini_client_open(&client, VMI_DROP, 1 << 20);
+        load_speaking();
+        struct mini_work work = every_way(0);
+        expect_ask(mini_client_apply(&client, &work), "apply");
+        expect(hits_go_on(), "the traps are not met");
+        expect_restored();
+        mini_client_close(&client);
+        expect(comes(is_at_rest) && guest_goes_on(), "the guest does not go on without the shim");
+        expect_equal(1, (uint64_t)vmi_shim_start(), "the shim does not start again");
+        expect_equal(0, (uint64_t)vmi_shim_start(), "the shim starts twice");
+    }
+    mini_stop();
+    expect(comes(all_done), "a vCPU does not come to its end");
+    expect_equal(0, mini_join(), "errors");
+    expect_equal(0, mini.vcpus[0].port_exits + mini.vcpus[1].port_exits, "a trap was met that nobody deals with");
+}
+
 /* ---- all of them ---- */
 
 static bool reset_is_told(void)
@@ -836,6 +868,7 @@ static const struct { const char *name; void (*run)(void); } scenarios[] = {
     { "hammer-breakpoint", hammer_breakpoint }, { "hammer-port", hammer_port }, { "pages-1", pages_1 }, { "pages-2", pages_2 }, { "pages-stores", pages_take_every_store }, { "pages-leave", pages_leave_with_nothing },
     { "faults", displaced_instructions_fault }, { "nmi", interrupts_come_meanwhile }, { "end-nmi", interrupts_come_after_the_end },
     { "call-away", calls_take_sites_away }, { "call-program", calls_bring_programs }, { "request", programs_run_on_request }, { "shown", sites_show_where_they_belong }, { "reset", resets_are_told },
+    { "again", library_rests_and_starts_again },
 };
 
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };

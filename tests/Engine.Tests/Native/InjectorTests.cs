@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using VmiPl.Interop;
 using VmiPl.Machines.Processes;
+using VmiPl.Probes.Shim;
 using VmiPl.TestGuests;
 using VmiPl.Tests.Guests;
 
@@ -83,6 +85,31 @@ public sealed class InjectorTests(InjectorWorkshop workshop) : IClassFixture<Inj
         {
             AssertDone(workshop.Load(target.Id));
             AssertDone(workshop.Unload(target.Id));
+            target.AssertUnharmed();
+        }
+    }
+
+    /// <summary>musl unmaps no library: the shim is at rest there, and the next session has it listen again.</summary>
+    [Fact]
+    public void A_shim_that_musl_keeps_is_at_rest_and_listens_again()
+    {
+        Assert.SkipWhen(MuslCompiler.Missing() is not null, "Nothing is compiled for musl here without " + MuslCompiler.Missing());
+        string compiler = MuslCompiler.Find(), shim = workshop.CompileShim("shim-musl", compiler);
+        using var target = new InjectorTarget(workshop.Compile("pollloop-musl", "pollloop.c", "-pthread", compiler), "ppoll");
+        string[] files = ProcessTrace.Files(target.Id);
+        Assert.Equal(InjectorWorkshop.NotLoaded, workshop.Unload(target.Id).Code);
+        for (int times = 0; times < 3; times++)
+        {
+            AssertDone(workshop.Load(target.Id, shim));
+            Assert.Equal(InjectorWorkshop.AlreadyLoaded, workshop.Load(target.Id, shim).Code);
+            using (Socket? client = ShimSocket.TryConnect(target.Id, TimeSpan.FromMinutes(1)))
+                Assert.NotNull(client);
+            target.AssertUnharmed();
+            AssertDone(workshop.Unload(target.Id));
+            Assert.Null(ShimSocket.TryConnect(target.Id, TimeSpan.FromMinutes(1)));
+            Assert.Equal(files, ProcessTrace.Files(target.Id));
+            Assert.Equal(2, ProcFs.Threads(target.Id).Count);
+            Assert.Single(ProcessTrace.Mappings(target.Id), line => line.Contains(" r-xp ", StringComparison.Ordinal) && line.EndsWith(InjectorWorkshop.Mark, StringComparison.Ordinal));
             target.AssertUnharmed();
         }
     }

@@ -34,14 +34,24 @@ public sealed class InjectorWorkshop : IDisposable
     /// <summary>A library that gives trouble, by the macro in <c>library.c</c> that makes it so.</summary>
     internal string TroubleWith(string macro) => Compile(macro, "library.c", $"-shared -fPIC -pthread -D{macro}");
 
-    internal string Compile(string name, string source, string options)
+    internal string Compile(string name, string source, string options, string? compiler = null) =>
+        Compile(name, [Path.Combine(RepositoryFolder.Root, "native-shim/injector/tests", source)], "-std=gnu17 -O1 " + options, compiler);
+
+    /// <summary>The shim, as Programs.targets has it made.</summary>
+    internal string CompileShim(string name, string compiler)
+    {
+        string folder = Path.Combine(RepositoryFolder.Root, "native-shim");
+        return Compile(name, Directory.GetFiles(Path.Combine(folder, "src"), "*.c"),
+            $"-std=c17 -O2 -fPIC -fvisibility=hidden -shared -s -Wl,-z,now -I{folder}/include -include {folder}/src/vmi_old_symbols.h", compiler);
+    }
+
+    private string Compile(string name, string[] sources, string options, string? compiler)
     {
         string path = _folder.File(name);
         if (!File.Exists(path))
         {
-            string compiler = Environment.GetEnvironmentVariable("CC") is { Length: > 0 } cc ? cc : "gcc";
-            var made = Run([compiler, .. $"-std=gnu17 -O1 -Wall -Wextra -Werror {options} -o {path}".Split(' '),
-                Path.Combine(RepositoryFolder.Root, "native-shim/injector/tests", source)]);
+            compiler ??= Environment.GetEnvironmentVariable("CC") is { Length: > 0 } cc ? cc : "gcc";
+            var made = Run([compiler, .. $"-Wall -Wextra -Werror {options} -o {path}".Split(' '), .. sources]);
             Assert.True(made.Code == 0, made.Text);
         }
         return path;

@@ -12,14 +12,17 @@ public sealed class MiniGuestTests(NativeMake make, ITestOutputHelper output) : 
     [Fact]
     public async Task Every_scenario_passes_in_the_lab()
     {
-        Assert.SkipWhen(KvmLab.IsInside, "This is the lab.");
-        IReadOnlyList<string> missing = KvmLab.Missing();
-        Assert.SkipWhen(missing.Count > 0, "No KVM lab here without " + string.Join("; ", missing));
-        string program = await BuildAsync();
-        LabResult result = await KvmLab.RunAsync([program, "all", "4"], new LabOptions { Timeout = TimeSpan.FromMinutes(20) }, Cancel);
-        output.WriteLine($"{result.Duration.TotalSeconds:0} s in the lab");
-        Check(result.ExitCode, result.Output);
-        Assert.DoesNotContain("not for this KVM", result.Output, StringComparison.Ordinal);
+        SkipWithoutLab();
+        await PassesInTheLabAsync(await BuildAsync(), "3");
+    }
+
+    /// <summary>Its hook finds the program's table elsewhere, and its threads have small stacks.</summary>
+    [Fact]
+    public async Task Every_scenario_passes_in_the_lab_in_a_process_with_musl()
+    {
+        SkipWithoutLab();
+        Assert.SkipWhen(MuslCompiler.Missing() is not null, "Nothing is compiled for musl here without " + MuslCompiler.Missing());
+        await PassesInTheLabAsync(await BuildAsync("CC=" + MuslCompiler.Find()), "1");
     }
 
     [Fact]
@@ -49,10 +52,25 @@ public sealed class MiniGuestTests(NativeMake make, ITestOutputHelper output) : 
         return (process.ExitCode, text);
     }
 
-    private async Task<string> BuildAsync()
+    private static void SkipWithoutLab()
+    {
+        Assert.SkipWhen(KvmLab.IsInside, "This is the lab.");
+        IReadOnlyList<string> missing = KvmLab.Missing();
+        Assert.SkipWhen(missing.Count > 0, "No KVM lab here without " + string.Join("; ", missing));
+    }
+
+    private async Task PassesInTheLabAsync(string program, string scale)
+    {
+        LabResult result = await KvmLab.RunAsync([program, "all", scale], new LabOptions { Timeout = TimeSpan.FromMinutes(20) }, Cancel);
+        output.WriteLine($"{result.Duration.TotalSeconds:0} s in the lab");
+        Check(result.ExitCode, result.Output);
+        Assert.DoesNotContain("not for this KVM", result.Output, StringComparison.Ordinal);
+    }
+
+    private async Task<string> BuildAsync(params string[] options)
     {
         NativeMake.SkipWithoutCompiler();
-        await make.MustRunAsync("mini");
+        await make.MustRunAsync(["mini", "--always-make", .. options]);
         return Path.Combine(make.Folder, "mini_guest");
     }
 
