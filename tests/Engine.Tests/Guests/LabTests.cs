@@ -70,7 +70,7 @@ public sealed class LabTests(ITestOutputHelper output)
     {
         Need();
         GuestException error = await Assert.ThrowsAsync<GuestException>(() => KvmLab.RunAsync(["sh", "-c", "echo begun; sleep 1000"],
-            new LabOptions { Timeout = TimeSpan.FromSeconds(40) }, Cancel));
+            new LabOptions { Timeout = TimeSpan.FromSeconds(30) }, Cancel));
         Assert.Contains("begun", error.Message, StringComparison.Ordinal);
     }
 

@@ -58,7 +58,7 @@ public sealed class InjectorTests(InjectorWorkshop workshop) : IClassFixture<Inj
         using var target = new InjectorTarget(PollLoop, "pause", $"{microseconds}");
         string[] files = ProcessTrace.Files(target.Id);
         var clock = Stopwatch.StartNew();
-        for (int times = 0; times < 200; times++)
+        for (int times = 0; times < 100; times++)
         {
             (int code, string text) = times % 2 == 0 ? workshop.Load(target.Id) : workshop.Unload(target.Id);
             if (code == InjectorWorkshop.NotSafe || clock.Elapsed > TimeSpan.FromSeconds(20))

@@ -13,7 +13,7 @@ public sealed class MiniGuestTests(NativeMake make, ITestOutputHelper output) : 
     public async Task Every_scenario_passes_in_the_lab()
     {
         SkipWithoutLab();
-        await PassesInTheLabAsync(await BuildAsync(), "3");
+        await PassesInTheLabAsync(await BuildAsync(), "2");
     }
 
     /// <summary>Its hook finds the program's table elsewhere, and its threads have small stacks.</summary>

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using VmiPl.Errors;
 using VmiPl.Interop;
 using VmiPl.Probes.GdbStub;
+using VmiPl.Tests.Guests;
 using VmiPl.Tests.Machines;
 using VmiPl.Tests.Synthetic;
 
@@ -223,7 +224,7 @@ public sealed class GuardianTests
     {
         var random = new Random(20251);
         string[] pieces = ["$", "#", "}", "*", "~", "+", "-", "\x03", "$?#3f", "$c#63", "$m0,4#fd", "$Z0,4000,1#da", "$Hcp1.2", "$D;1#b0", "x", "00"];
-        for (int run = 0; run < 40; run++)
+        for (int run = 0; run < FullCounts.Or(25, 400); run++)
         {
             bool noAck = random.Next(2) == 0;
             using var host = new FakeHost(noAck);

@@ -100,7 +100,7 @@ public sealed class CleanlinessTests
     [Fact]
     public async Task Starting_and_stopping_again_and_again_leaves_nothing()
     {
-        int cycles = FullCounts.Or(40, 200);
+        int cycles = FullCounts.Or(25, 200);
         GuestFacts.Need(Several.Kernel);
         await using TestGuest guest = await TestGuest.StartAsync(Several, Cancel);
         await guest.CommandAsync("load on", Cancel);
@@ -180,7 +180,7 @@ public sealed class CleanlinessTests
         GuestFacts.Need(GuestKernel.I386Pae);
         await using TestGuest guest = await TestGuest.StartAsync(Several with { Kernel = GuestKernel.I386Pae }, Cancel);
         await guest.CommandAsync("load on", Cancel);
-        for (int round = 0; round < FullCounts.Or(8, 60); round++)
+        for (int round = 0; round < FullCounts.Or(5, 60); round++)
         {
             if (isKilled)
             {

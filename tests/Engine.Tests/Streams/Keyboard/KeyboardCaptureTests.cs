@@ -113,7 +113,7 @@ public sealed class KeyboardCaptureTests
         machine.GetMonitor().Resume();
         using var set = new StreamSet([Keys]);
         string? after = null;
-        for (int round = 0; round < 5; round++)
+        for (int round = 0; round < 3; round++)
         {
             using (StreamProbeRunner.Start(machine, Probe, set))
             {
